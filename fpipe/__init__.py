@@ -1,0 +1,30 @@
+"""fpipe: whole deep-learning experiments as immutable graphs, run by pure functions."""
+
+from fpipe import nn as nn
+from fpipe import ops as ops
+from fpipe.codec.fingerprint import fingerprint as fingerprint
+from fpipe.core.equality import close as close
+from fpipe.core.equality import same as same
+from fpipe.core.errors import FpipeError as FpipeError
+from fpipe.core.key import Key as Key
+from fpipe.core.key import key as key
+from fpipe.data.construct import classification as classification
+from fpipe.data.construct import regression as regression
+from fpipe.data.prediction import Prediction as Prediction
+from fpipe.data.task import Task as Task
+from fpipe.evaluate.checking import check as check
+from fpipe.evaluate.fitting import apply as apply
+from fpipe.evaluate.fitting import fit as fit
+from fpipe.evaluate.fitting import predict as predict
+from fpipe.evaluate.fitting import run as run
+from fpipe.evaluate.fitting import transform as transform
+from fpipe.evaluate.partition import partition as partition
+from fpipe.evaluate.resample import resample as resample
+from fpipe.evaluate.resampling import cv as cv
+from fpipe.evaluate.resampling import holdout as holdout
+from fpipe.graph.fitted import Fitted as Fitted
+from fpipe.graph.graph import Graph as Graph
+from fpipe.graph.graph import identity as identity
+from fpipe.graph.graph import wrap as wrap
+from fpipe.train.fold import fold as fold
+from fpipe.train.fold import scan as scan

@@ -1,0 +1,1 @@
+"""Values and bytes: canonical bytes and fingerprints by content."""

@@ -1,0 +1,126 @@
+"""The errors of fpipe: structured fields first, text derived from them."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import Any, Self
+
+
+class FpipeError(Exception):
+    """A broken rule, told so that the reader can mend it.
+
+    Args:
+        rule: what was broken, one sentence with the two things that disagree.
+        expected: what would have been accepted.
+        got: what arrived (never a whole tensor or table).
+        at: path of the node, row and column, or file; the interpreter adds it once.
+        fix: one concrete action.
+        **fields: any further values that a program may want to read back from ``details``.
+
+    Example:
+        >>> print(FpipeError("2 outputs meet 3 inputs.", expected=3, got=2, fix="add an input"))
+        FpipeError: 2 outputs meet 3 inputs.
+          expected  3
+          got       2
+          fix       add an input
+    """
+
+    def __init__(
+        self,
+        rule: str,
+        *,
+        expected: object = None,
+        got: object = None,
+        at: str | None = None,
+        fix: str | None = None,
+        **fields: Any,
+    ) -> None:
+        super().__init__(rule)
+        self.rule = rule
+        self.expected = expected
+        self.got = got
+        self.at = at
+        self.fix = fix
+        self.details: dict[str, Any] = dict(fields)
+
+    def located(self, at: str) -> Self:
+        """Return the same error with a place; an error that has one keeps it."""
+        place = self.at if self.at is not None else at
+        return type(self)(
+            self.rule,
+            expected=self.expected,
+            got=self.got,
+            at=place,
+            fix=self.fix,
+            **self.details,
+        )
+
+    def __str__(self) -> str:
+        rows = [("expected", self.expected), ("got", self.got), ("at", self.at), ("fix", self.fix)]
+        lines = [f"  {name:<9} {_indent(text)}" for name, text in rows if text is not None]
+        return "\n".join([f"{type(self).__name__}: {self.rule}", *lines])
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        fields = {"expected": self.expected, "got": self.got, "at": self.at, "fix": self.fix}
+        return _rebuild, (type(self), self.rule, fields | self.details)
+
+
+class GraphError(FpipeError):
+    """Nodes, wires or ids that do not go together."""
+
+
+class ShapeError(FpipeError):
+    """Tensor shapes that do not go together."""
+
+
+class SchemaError(FpipeError):
+    """Columns, types or roles that do not go together."""
+
+
+class ParameterError(FpipeError):
+    """A parameter with a wrong name or value, or one that is still missing."""
+
+
+class DataError(FpipeError):
+    """Values in the data that the operation cannot take."""
+
+
+class StateError(FpipeError):
+    """A training or fitted state that does not belong to what uses it."""
+
+
+class CodecError(FpipeError):
+    """A value that cannot be written, or bytes that cannot be read."""
+
+
+def nearest(name: str, names: Iterable[str]) -> str | None:
+    """Return the known name closest to ``name``, or None if nothing is close.
+
+    Example:
+        >>> nearest("weight", ["class_weight", "reduction"])
+        'class_weight'
+    """
+    known = sorted(names)
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    if close:
+        return close[0]
+    containing = [other for other in known if name and (name in other or other in name)]
+    return containing[0] if containing else None
+
+
+def did_you_mean(name: str, names: Iterable[str]) -> str:
+    """Return a fix line that names the closest known name, or lists all of them."""
+    known = sorted(names)
+    close = nearest(name, known)
+    if close is not None:
+        return f"did you mean '{close}'?"
+    return "use one of " + ", ".join(f"'{other}'" for other in known) if known else "remove it"
+
+
+def _indent(text: object) -> str:
+    return str(text).replace("\n", "\n" + " " * 12)
+
+
+def _rebuild(cls: type[FpipeError], rule: str, fields: dict[str, Any]) -> FpipeError:
+    return cls(rule, **fields)

@@ -1,0 +1,151 @@
+"""Parameters of values: not yet set, labels, and the checks that say what is accepted."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import attrs
+
+from fpipe.core.errors import ParameterError
+
+
+class _Required:
+    """The one value of `REQUIRED`."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "REQUIRED"
+
+    def __reduce__(self) -> str:
+        return "REQUIRED"
+
+
+REQUIRED: Any = _Required()
+"""Marks a parameter that has no default and has not been set yet."""
+
+
+class Check:
+    """What a parameter accepts, as a predicate and in words."""
+
+    def __init__(self, words: str, accepts: Callable[[Any], bool]) -> None:
+        self.words = words
+        self.accepts = accepts
+
+    def __call__(self, instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+        """Check a field of a value under construction (the form attrs calls)."""
+        if value is REQUIRED or self.accepts(value):
+            return
+        owner = getattr(type(instance), "name", type(instance).__name__)
+        raise ParameterError(
+            f"{owner}: {attribute.name} cannot be {value!r}.",
+            expected=self.words,
+            got=f"{value!r} ({type(value).__name__})",
+            fix=f"give {attribute.name} as {self.words}",
+            parameter=attribute.name,
+            value=value,
+        )
+
+
+def parameter(
+    default: Any = REQUIRED,
+    *,
+    check: Check | None = None,
+    convert: Callable[[Any], Any] | None = None,
+    kw_only: bool = False,
+) -> Any:
+    """Declare a field of a descriptor as a parameter, with what it accepts.
+
+    Args:
+        default: its value when none is given; `REQUIRED` where the user must choose.
+        check: what it accepts; a value outside raises `ParameterError`.
+        convert: applied to the given value first (a list into a tuple, say).
+        kw_only: whether it can only be given by name.
+    """
+    converter = None if convert is None else _keep_required(convert)
+    validator = None if check is None else [check]
+    return attrs.field(default=default, validator=validator, converter=converter, kw_only=kw_only)
+
+
+def label(default: Any = None, *, kw_only: bool = True) -> Any:
+    """Declare a field that names or shows a value but is no part of what it is."""
+    return attrs.field(default=default, kw_only=kw_only, metadata={"label": True})
+
+
+def integer(low: int | None = None, high: int | None = None) -> Check:
+    """Accept an int in ``[low, high]`` (a bool is none)."""
+    words = "an integer" + _range(low, high)
+    return Check(words, lambda x: _is_int(x) and _inside(x, low, high))
+
+
+def number(low: float | None = None, high: float | None = None, *, above: bool = False) -> Check:
+    """Accept a finite number in ``[low, high]``; with ``above`` the lower end is excluded."""
+    words = ("a number above " + str(low)) if above else "a number" + _range(low, high)
+    if above and high is not None:
+        words += f" and at most {high}"
+
+    def accepts(x: Any) -> bool:
+        finite = _is_int(x) or (isinstance(x, float) and math.isfinite(x))
+        return finite and _inside(x, low, high) and not (above and x == low)
+
+    return Check(words, accepts)
+
+
+def boolean() -> Check:
+    """Accept True or False."""
+    return Check("True or False", lambda x: isinstance(x, bool))
+
+
+def text() -> Check:
+    """Accept a non-empty str."""
+    return Check("a non-empty string", lambda x: isinstance(x, str) and bool(x))
+
+
+def one_of(*choices: Any) -> Check:
+    """Accept one of a few values."""
+    words = "one of " + ", ".join(map(repr, choices))
+    return Check(words, lambda x: any(type(x) is type(c) and x == c for c in choices))
+
+
+def tuple_of(check: Check, *, at_least: int = 0) -> Check:
+    """Accept a tuple whose members all pass a check."""
+    words = f"a sequence of {at_least} or more, each {check.words}"
+
+    def accepts(x: Any) -> bool:
+        return isinstance(x, tuple) and len(x) >= at_least and all(map(check.accepts, x))
+
+    return Check(words, accepts)
+
+
+def optional(check: Check) -> Check:
+    """Accept None or what a check accepts."""
+    return Check(f"{check.words}, or None", lambda x: x is None or check.accepts(x))
+
+
+def instance_of(*types: type) -> Check:
+    """Accept instances of some types."""
+    return Check(" or ".join(t.__name__ for t in types), lambda x: isinstance(x, types))
+
+
+def _keep_required(convert: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return lambda x: x if x is REQUIRED else convert(x)
+
+
+def _is_int(x: Any) -> bool:
+    return isinstance(x, int) and not isinstance(x, bool)
+
+
+def _inside(x: Any, low: float | None, high: float | None) -> bool:
+    return (low is None or x >= low) and (high is None or x <= high)
+
+
+def _range(low: float | None, high: float | None) -> str:
+    if low is None and high is None:
+        return ""
+    if high is None:
+        return f" of at least {low}"
+    if low is None:
+        return f" of at most {high}"
+    return f" from {low} to {high}"

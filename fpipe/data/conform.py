@@ -1,0 +1,95 @@
+"""Making new data fit the task that a graph was fitted on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+import numpy as np
+import polars as pl
+from pyrsistent import pmap
+
+from fpipe.core.errors import SchemaError, did_you_mean
+from fpipe.data.frame import as_enum, as_frame, text_levels
+from fpipe.data.kind import Classification
+from fpipe.data.schema import TaskType
+from fpipe.data.task import Rows, Task
+
+
+def conform(data: Any, outline: TaskType) -> Task:
+    """Return new data as a task with the columns that were there at fit.
+
+    Columns are found by name; further ones are ignored; the target may be absent. A level that
+    was not there at fit is kept as a further level, so that each operator can apply its own
+    policy to it.
+
+    Args:
+        data: a task or a table.
+        outline: what entered at fit.
+
+    Raises:
+        SchemaError: a feature is missing, or has a type that cannot be the one at fit.
+    """
+    task = data if isinstance(data, Task) else _bare_task(as_frame(data), outline)
+    _check_present(task.table, outline)
+    wanted = [(n, t) for n, t in outline.dtypes if n in task.table.columns]
+    columns = [_conformed(task.table[name], dtype) for name, dtype in wanted]
+    names = {name for name, _ in wanted}
+    roles = {
+        role: kept
+        for role, columns_ in outline.roles.items()
+        if (kept := tuple(c for c in columns_ if c in names))
+    }
+    kind = outline.kind
+    return attrs.evolve(task, kind=kind, table=pl.DataFrame(columns), roles=pmap(roles))
+
+
+def _bare_task(frame: pl.DataFrame, outline: TaskType) -> Task:
+    ids: Rows = np.arange(frame.height, dtype=np.int64)
+    return Task(outline.name, outline.kind, frame, pmap(), ids, ids)
+
+
+def _check_present(table: pl.DataFrame, outline: TaskType) -> None:
+    absent = [name for name in outline.features if name not in table.columns]
+    if absent:
+        raise SchemaError(
+            f"{len(absent)} of the {len(outline.features)} features of '{outline.name}' "
+            "are missing in the new data.",
+            expected=", ".join(outline.features[:12]),
+            got=f"columns {', '.join(table.columns[:12])}; missing {', '.join(absent[:12])}",
+            fix=did_you_mean(absent[0], table.columns),
+            missing=tuple(absent),
+        )
+
+
+def _conformed(series: pl.Series, dtype: pl.DataType) -> pl.Series:
+    if series.dtype == dtype:
+        return series.fill_nan(None) if dtype.is_float() else series
+    if isinstance(dtype, pl.Enum) and _has_levels(series):
+        known = tuple(dtype.categories)
+        unseen = tuple(level for level in text_levels(series) if level not in known)
+        return as_enum(series, (*known, *unseen))
+    both_numbers = dtype.is_numeric() and (series.dtype.is_numeric() or series.dtype == pl.Null)
+    if both_numbers or series.dtype == pl.Null:
+        return series.cast(pl.Float64 if series.dtype.is_float() else dtype).fill_nan(None)
+    raise SchemaError(
+        f"column '{series.name}' was {_shown(dtype)} at fit and is {_shown(series.dtype)} now.",
+        expected=_shown(dtype),
+        got=f"{_shown(series.dtype)}; first value {series[0]!r}" if series.len() else None,
+        fix=f"convert '{series.name}' to {_shown(dtype)}",
+        column=series.name,
+    )
+
+
+def _has_levels(series: pl.Series) -> bool:
+    plain = isinstance(series.dtype, pl.String | pl.Categorical | pl.Enum | pl.Boolean)
+    return plain or series.dtype.is_integer()
+
+
+def _shown(dtype: pl.DataType) -> str:
+    return "Enum" if isinstance(dtype, pl.Enum) else str(dtype)
+
+
+def is_classification(outline: TaskType) -> bool:
+    """Tell whether an outline is that of a classification."""
+    return isinstance(outline.kind, Classification)

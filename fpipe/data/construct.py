@@ -1,0 +1,199 @@
+"""Making tasks from tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import polars as pl
+from pyrsistent import pmap
+
+from fpipe.core.errors import DataError, SchemaError
+from fpipe.data.frame import as_enum, as_frame, clean, text_levels
+from fpipe.data.kind import Classification, Kind, Regression
+from fpipe.data.schema import check_columns
+from fpipe.data.task import Rows, Task
+
+Columns = str | Sequence[str] | None
+
+
+def classification(
+    data: Any,
+    target: str,
+    *,
+    positive: str | None = None,
+    features: Columns = None,
+    group: str | None = None,
+    stratum: Columns = None,
+    weight: str | None = None,
+    row_id: str | None = None,
+    name: str = "data",
+) -> Task:
+    """Make a task whose target is a class.
+
+    Args:
+        data: a polars or pandas frame, Arrow table, mapping of columns, or CSV/Parquet path.
+        target: the column to predict; its distinct values, sorted, are the classes.
+        positive: of two classes, the one that counts as positive; the last by default.
+        features: the columns to predict from; by default all that have no other role.
+        group: a column whose equal values are never parted by a split.
+        stratum: columns whose values splits keep in proportion.
+        weight: a column of row weights.
+        row_id: a column of unique integers that names the rows; 0 … n-1 by default.
+        name: a name to show.
+
+    Returns:
+        the task; text columns are ``Enum`` columns with sorted levels, NaN is missing.
+
+    Raises:
+        SchemaError: a column is unknown, occurs twice or has an unusable type.
+        DataError: the table is empty, the target is missing somewhere or has one value only.
+
+    Example:
+        >>> task = classification({"x": [1.0, 2.0, 3.0], "y": ["a", "b", "a"]}, "y")
+        >>> task.classes, task.kind.positive, task.features
+        (('a', 'b'), 'b', ('x',))
+    """
+    frame = as_frame(data)
+    truth = _checked_target(frame, target)
+    classes = text_levels(truth)
+    chosen = positive if positive is None else str(positive)
+    kind = Classification(classes, (chosen or classes[-1]) if len(classes) == 2 else None)
+    coded = frame.with_columns(as_enum(truth, classes))
+    roles = _roles(frame, target, features, group, stratum, weight, row_id)
+    return _task(coded, kind, roles, row_id, name)
+
+
+def regression(
+    data: Any,
+    target: str,
+    *,
+    features: Columns = None,
+    group: str | None = None,
+    stratum: Columns = None,
+    weight: str | None = None,
+    row_id: str | None = None,
+    name: str = "data",
+) -> Task:
+    """Make a task whose target is a number; arguments and errors as in `classification`.
+
+    Example:
+        >>> regression({"x": [1.0, 2.0], "y": [3, 4]}, "y").n_rows
+        2
+    """
+    frame = as_frame(data)
+    truth = _checked_target(frame, target)
+    if not (truth.dtype.is_numeric() or isinstance(truth.dtype, pl.Decimal)):
+        raise SchemaError(
+            f"the target '{target}' of a regression has the type {truth.dtype}.",
+            expected="numbers",
+            got=str(truth.dtype),
+            fix="use fp.classification for classes",
+        )
+    numbers = truth.cast(pl.Float64)
+    if not bool(numbers.is_finite().all()):
+        raise DataError(f"the target '{target}' is infinite somewhere.", expected="finite numbers")
+    roles = _roles(frame, target, features, group, stratum, weight, row_id)
+    return _task(frame.with_columns(numbers), Regression(), roles, row_id, name)
+
+
+def _checked_target(frame: pl.DataFrame, target: str) -> pl.Series:
+    if frame.height == 0:
+        raise DataError(
+            "the table has no rows.",
+            expected="at least one row",
+            got=f"columns {', '.join(frame.columns[:8])}",
+        )
+    check_columns((target,), tuple(frame.columns))
+    truth = frame[target].fill_nan(None) if frame[target].dtype.is_float() else frame[target]
+    if truth.null_count():
+        row = int(truth.is_null().arg_true()[0])
+        raise DataError(
+            f"the target '{target}' is missing in {truth.null_count()} of {frame.height} rows.",
+            expected="a target in every row",
+            got=f"the first missing one in row {row}",
+            fix=f"drop those rows: data.drop_nulls('{target}')",
+        )
+    if truth.n_unique() < 2:
+        raise DataError(
+            f"the target '{target}' has the same value in every row.",
+            expected="at least two different values",
+            got=f"{truth[0]!r} in all {frame.height} rows",
+            fix="choose another target; from a constant nothing can be learned",
+        )
+    return truth
+
+
+def _roles(
+    frame: pl.DataFrame,
+    target: str,
+    features: Columns,
+    group: str | None,
+    stratum: Columns,
+    weight: str | None,
+    row_id: str | None,
+) -> dict[str, tuple[str, ...]]:
+    special = {
+        "target": (target,),
+        "group": _listed(group),
+        "stratum": _listed(stratum),
+        "weight": _listed(weight),
+        "name": _listed(row_id),
+    }
+    taken = {column for columns in special.values() for column in columns}
+    chosen = tuple(c for c in frame.columns if c not in taken)
+    if features is not None:
+        chosen = _listed(features)
+    roles = {role: columns for role, columns in special.items() if columns}
+    roles["feature"] = chosen
+    for columns in roles.values():
+        check_columns(columns, tuple(frame.columns))
+    if target in chosen:
+        raise SchemaError(
+            f"the target '{target}' is also a feature.",
+            expected="features other than the target",
+            got=", ".join(chosen),
+            fix=f"leave '{target}' out of features",
+        )
+    return roles
+
+
+def _task(
+    frame: pl.DataFrame,
+    kind: Kind,
+    roles: dict[str, tuple[str, ...]],
+    row_id: str | None,
+    name: str,
+) -> Task:
+    table = clean(frame, roles["feature"])
+    ids = np.arange(table.height, dtype=np.int64) if row_id is None else _ids(table[row_id])
+    if "weight" in roles:
+        _check_weights(table[roles["weight"][0]])
+    return Task(name, kind, table, pmap(roles), ids, ids)
+
+
+def _ids(column: pl.Series) -> Rows:
+    if not column.dtype.is_integer() or column.null_count() or column.n_unique() < column.len():
+        raise DataError(
+            f"the column '{column.name}' cannot name the rows.",
+            expected="unique integers, none missing",
+            got=f"{column.dtype}, {column.n_unique()} distinct values in {column.len()} rows",
+        )
+    return column.to_numpy().astype(np.int64)
+
+
+def _check_weights(column: pl.Series) -> None:
+    usable = column.dtype.is_numeric() and not column.null_count()
+    if not usable or not bool((column >= 0).all()) or column.sum() <= 0:
+        raise DataError(
+            f"the column '{column.name}' cannot weigh the rows.",
+            expected="numbers of at least 0, none missing, not all 0",
+            got=f"{column.dtype}, {column.null_count()} missing",
+        )
+
+
+def _listed(columns: Columns) -> tuple[str, ...]:
+    if columns is None:
+        return ()
+    return (columns,) if isinstance(columns, str) else tuple(columns)

@@ -1,0 +1,138 @@
+"""Bringing tables of any make into one form: a polars frame with known column types."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from fpipe.core.errors import DataError, SchemaError
+
+
+def as_frame(data: Any) -> pl.DataFrame:
+    """Return data as a polars frame.
+
+    Args:
+        data: a polars frame (lazy or not), a pandas frame, an Arrow table, a mapping of
+            columns, or the path of a CSV or Parquet file.
+
+    Raises:
+        SchemaError: a column name occurs twice or is no string, or the form is unknown.
+        DataError: columns have different lengths, or a file cannot be read.
+
+    Example:
+        >>> as_frame({"x": [1, 2]}).shape
+        (2, 1)
+    """
+    if isinstance(data, pl.DataFrame):
+        return data
+    if isinstance(data, pl.LazyFrame):
+        return data.collect()
+    if isinstance(data, str | Path):
+        return _read(Path(data))
+    _check_names(data)
+    try:
+        if isinstance(data, Mapping):
+            return pl.DataFrame(dict(data))
+        frame = pl.DataFrame(data) if _is_foreign(data) else None
+    except (pl.exceptions.PolarsError, ValueError, TypeError, ImportError) as error:
+        raise DataError("the columns do not make a table.", got=str(error)[:200]) from error
+    if not isinstance(frame, pl.DataFrame):
+        raise SchemaError(
+            f"{type(data).__name__} is no table.",
+            expected="a polars or pandas frame, an Arrow table, a mapping of columns, or a path",
+            got=type(data).__name__,
+            fix='pass {"column": values, …}',
+        )
+    return frame
+
+
+def clean(frame: pl.DataFrame, columns: tuple[str, ...]) -> pl.DataFrame:
+    """Return the frame with some columns in the types that features have.
+
+    Text becomes an ``Enum`` with sorted levels, NaN becomes missing, decimals become floats.
+
+    Raises:
+        SchemaError: a column has a type that cannot be a feature.
+    """
+    return frame.with_columns([_clean_column(frame[name]) for name in columns])
+
+
+def text_levels(series: pl.Series) -> tuple[str, ...]:
+    """Return the distinct values of a column as sorted strings (numbers in numeric order)."""
+    distinct = series.drop_nulls().unique()
+    if isinstance(series.dtype, pl.Enum):
+        present = set(distinct.cast(pl.String).to_list())
+        return tuple(level for level in series.dtype.categories if level in present)
+    if isinstance(series.dtype, pl.Categorical):
+        distinct = distinct.cast(pl.String)
+    return tuple(str(x) for x in sorted(distinct.to_list()))
+
+
+def as_enum(series: pl.Series, levels: tuple[str, ...]) -> pl.Series:
+    """Return a column as an ``Enum``; a value that is no level becomes missing."""
+    if series.dtype == pl.Boolean:
+        text = pl.select(pl.when(series).then(pl.lit("True")).when(~series).then(pl.lit("False")))
+        series = text.to_series().alias(series.name)
+    return series.cast(pl.String).cast(pl.Enum(list(levels)), strict=False)
+
+
+def _clean_column(series: pl.Series) -> pl.Series:
+    dtype = series.dtype
+    if dtype.is_float():
+        return series.fill_nan(None)
+    if isinstance(dtype, pl.Decimal):
+        return series.cast(pl.Float64)
+    if isinstance(dtype, pl.String | pl.Categorical):
+        return as_enum(series, text_levels(series))
+    if isinstance(dtype, pl.Null):
+        return series.cast(pl.Float64)
+    if dtype.is_integer() or dtype.is_temporal() or isinstance(dtype, pl.Boolean | pl.Enum):
+        return series
+    raise SchemaError(
+        f"column '{series.name}' has the type {dtype}, which cannot be a feature.",
+        expected="numbers, text, truth values or dates",
+        got=str(dtype),
+        fix=f"convert or drop '{series.name}' first",
+    )
+
+
+def _read(path: Path) -> pl.DataFrame:
+    readers = {".csv": pl.read_csv, ".parquet": pl.read_parquet}
+    if path.suffix not in readers:
+        raise DataError(
+            f"files ending in '{path.suffix}' are not read.",
+            expected=" or ".join(readers),
+            got=str(path),
+        )
+    try:
+        return readers[path.suffix](path)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise DataError("the file cannot be read.", got=str(error)[:200], at=str(path)) from error
+
+
+def _is_foreign(data: Any) -> bool:
+    return hasattr(data, "__arrow_c_stream__") or type(data).__module__.startswith("pandas")
+
+
+def _check_names(data: Any) -> None:
+    columns = getattr(data, "column_names", None) or getattr(data, "columns", None)
+    names = list(columns) if columns is not None else list(data) if _listable(data) else []
+    for name in names:
+        if not isinstance(name, str):
+            raise SchemaError(
+                "a column name is no string.", expected="str", got=repr(name), fix="rename it"
+            )
+        if names.count(name) > 1:
+            raise SchemaError(
+                f"the column '{name}' occurs {names.count(name)} times.",
+                expected="unique column names",
+                got=", ".join(names[:12]),
+                fix="rename or drop the repeated columns",
+            )
+
+
+def _listable(data: Any) -> bool:
+    return isinstance(data, Mapping)

@@ -1,0 +1,108 @@
+"""Types of tasks: columns, their dtypes and roles, without the data."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+import polars as pl
+from pyrsistent import PMap, pmap
+
+from fpipe.core.errors import SchemaError, did_you_mean
+from fpipe.core.value import descriptor
+from fpipe.data.kind import Kind
+
+ROLES = ("feature", "target", "truth", "group", "stratum", "weight", "order", "name")
+
+
+@descriptor
+class TaskType:
+    """What is known of a task without reading it.
+
+    Args:
+        name: the task's name.
+        kind: classification or regression.
+        dtypes: pairs of column name and polars dtype, in table order. An ``Enum`` dtype holds
+            the levels of a categorical column.
+        roles: role → column names, in order.
+        open: whether data may add further features that are not known yet.
+    """
+
+    name: str
+    kind: Kind
+    dtypes: tuple[tuple[str, pl.DataType], ...]
+    roles: PMap[str, tuple[str, ...]] = pmap()
+    open: bool = False
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """The feature columns, in the task's order."""
+        return self.roles.get("feature", ())
+
+    @property
+    def target(self) -> str | None:
+        """The target column, or None where there is none."""
+        return next(iter(self.roles.get("target", ())), None)
+
+    def dtype(self, column: str) -> pl.DataType:
+        """Return the dtype of a column.
+
+        Raises:
+            SchemaError: there is no such column.
+        """
+        known = dict(self.dtypes)
+        check_columns((column,), tuple(known))
+        return known[column]
+
+    def outline(self) -> TaskType:
+        """Return the type itself."""
+        return self
+
+    def with_features(
+        self, features: tuple[tuple[str, pl.DataType], ...], *, open: bool | None = None
+    ) -> TaskType:
+        """Return the type with these features in place of the present ones."""
+        others = [(name, dtype) for name, dtype in self.dtypes if name not in self.features]
+        return attrs.evolve(
+            self,
+            dtypes=(*others, *features),
+            roles=self.roles.set("feature", tuple(name for name, _ in features)),
+            open=self.open if open is None else open,
+        )
+
+
+def check_columns(columns: tuple[str, ...], known: tuple[str, ...]) -> None:
+    """Raise SchemaError for the first column that is not known."""
+    for column in columns:
+        if column not in known:
+            raise SchemaError(
+                f"there is no column '{column}'.",
+                expected=", ".join(known[:12]) + (", …" if len(known) > 12 else ""),
+                got=column,
+                fix=did_you_mean(column, known),
+            )
+
+
+def is_numeric(dtype: pl.DataType) -> bool:
+    """Tell whether a dtype is an integer or floating number."""
+    return dtype.is_numeric()
+
+
+def is_categorical(dtype: pl.DataType) -> bool:
+    """Tell whether a dtype is a set of levels or a truth value."""
+    return isinstance(dtype, pl.Enum | pl.Boolean)
+
+
+def levels(dtype: pl.DataType) -> tuple[str, ...]:
+    """Return the levels of a categorical dtype in order; a truth value has two.
+
+    Example:
+        >>> levels(pl.Enum(["a", "b"])), levels(pl.Boolean())
+        (('a', 'b'), ('false', 'true'))
+    """
+    return tuple(dtype.categories) if isinstance(dtype, pl.Enum) else ("false", "true")
+
+
+def typed(frame: pl.DataFrame) -> tuple[tuple[str, Any], ...]:
+    """Return the columns of a frame with their dtypes."""
+    return tuple(frame.schema.items())

@@ -1,0 +1,251 @@
+"""Tasks: a table, what is to be predicted, and the role of every column."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import attrs
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from pyrsistent import PMap, pmap
+
+from fpipe.core.errors import DataError, SchemaError
+from fpipe.core.value import value
+from fpipe.data.kind import Classification, Kind
+from fpipe.data.schema import ROLES, TaskType, check_columns, typed
+from fpipe.data.target import TargetInverse
+
+Rows = NDArray[np.int64]
+
+
+@value
+class Task:
+    """Data and what is to be predicted from it; made by `classification` and `regression`.
+
+    Args:
+        name: a name to show.
+        kind: classification (with its classes) or regression.
+        table: one row per observation.
+        roles: role → column names. Columns without a role are kept but not used.
+        row_id: a unique number per row, ``[rows]`` int64.
+        origin: the row that a row repeats (itself where it repeats none), ``[rows]`` int64.
+        valid: the validation task that rides along, or None.
+        target_inverse: undoes the transformations of the target, in the order they were done.
+    """
+
+    name: str
+    kind: Kind
+    table: pl.DataFrame
+    roles: PMap[str, tuple[str, ...]]
+    row_id: Rows
+    origin: Rows
+    valid: Task | None = None
+    target_inverse: tuple[TargetInverse, ...] = ()
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows."""
+        return self.table.height
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """The feature columns, in order."""
+        return self.roles.get("feature", ())
+
+    @property
+    def target(self) -> str | None:
+        """The target column, or None where the task has none (new data)."""
+        return next(iter(self.roles.get("target", ())), None)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The class names; empty for regression."""
+        return self.kind.classes if isinstance(self.kind, Classification) else ()
+
+    def column(self, name: str) -> pl.Series:
+        """Return one column.
+
+        Raises:
+            SchemaError: there is no such column.
+        """
+        check_columns((name,), tuple(self.table.columns))
+        return self.table[name]
+
+    def dtype(self, column: str) -> pl.DataType:
+        """Return the dtype of a column."""
+        return self.column(column).dtype
+
+    def role(self, role: str) -> pl.Series | None:
+        """Return the column with a role, or None where no column has it."""
+        names = self.roles.get(role, ())
+        return self.table[names[0]] if names else None
+
+    def truth(self) -> pl.Series | None:
+        """Return the target as the user gave it, before any transformation."""
+        kept = self.role("truth")
+        return self.role("target") if kept is None else kept
+
+    def outline(self) -> TaskType:
+        """Return what is known of the task without its data."""
+        return TaskType(self.name, self.kind, typed(self.table), self.roles)
+
+    def take(self, positions: Rows | Sequence[int]) -> Task:
+        """Return the task with the rows at these positions; row ids are kept.
+
+        Raises:
+            DataError: a position occurs twice (use `repeat`).
+        """
+        rows = np.asarray(positions, np.int64)
+        if len(np.unique(rows)) < len(rows):
+            raise DataError(
+                "a row is taken twice.",
+                expected="distinct positions",
+                got=f"{len(rows)} positions, {len(np.unique(rows))} of them distinct",
+                fix="use task.repeat(positions), which gives repeated rows ids of their own",
+            )
+        return self._rows(rows, self.row_id[rows])
+
+    def repeat(self, positions: Rows | Sequence[int]) -> Task:
+        """Return the task with rows at these positions, which may repeat.
+
+        The first use of a row keeps its id, every further use gets a new one; all keep their
+        origin, so that no split can part them.
+        """
+        rows = np.asarray(positions, np.int64)
+        ids = self.row_id[rows].copy()
+        first = np.zeros(len(rows), bool)
+        first[np.unique(rows, return_index=True)[1]] = True
+        start = int(self.row_id.max()) + 1 if len(rows) else 0
+        ids[~first] = np.arange(start, start + int((~first).sum()))
+        return self._rows(rows, ids)
+
+    def filter(self, *predicates: pl.Expr) -> Task:
+        """Return the task with the rows for which all polars expressions are true."""
+        kept = self.table.with_row_index("__row").filter(*predicates)["__row"]
+        return self.take(kept.to_numpy().astype(np.int64))
+
+    def select(self, features: Sequence[str]) -> Task:
+        """Return the task with only these features, in this order; other roles stay.
+
+        Raises:
+            SchemaError: one of them is no feature.
+        """
+        check_columns(tuple(features), self.features)
+        return attrs.evolve(self, roles=self.roles.set("feature", tuple(features)))
+
+    def with_features(self, columns: pl.DataFrame) -> Task:
+        """Return the task with these columns as its features, in place of the present ones."""
+        check_rows(columns.height, self.n_rows)
+        others = self.table.drop(self.features)
+        clash = [name for name in columns.columns if name in others.columns]
+        if clash:
+            raise SchemaError(
+                f"the feature '{clash[0]}' has the name of a column with another role.",
+                expected="feature names apart from " + ", ".join(others.columns[:8]),
+                got=", ".join(clash),
+                fix=f"rename '{clash[0]}'",
+            )
+        table = columns if not others.width else pl.concat([others, columns], how="horizontal")
+        names = tuple(columns.columns)
+        return attrs.evolve(self, table=table, roles=self.roles.set("feature", names))
+
+    def cbind(self, columns: pl.DataFrame) -> Task:
+        """Return the task with further feature columns; a column of the same name is replaced."""
+        check_rows(columns.height, self.n_rows)
+        new = tuple(name for name in columns.columns if name not in self.features)
+        table = self.table.with_columns(columns.get_columns())
+        return attrs.evolve(
+            self, table=table, roles=self.roles.set("feature", (*self.features, *new))
+        )
+
+    def rbind(self, other: Task) -> Task:
+        """Return the task with the rows of another one below; clashing row ids are replaced.
+
+        Raises:
+            SchemaError: kind, roles or column types differ.
+        """
+        if (self.kind, self.roles) != (other.kind, other.roles) or (
+            self.table.schema != other.table.select(self.table.columns).schema
+        ):
+            raise SchemaError(
+                "tasks with different columns cannot be put below each other.",
+                expected=str(dict(self.table.schema))[:200],
+                got=str(dict(other.table.schema))[:200],
+            )
+        table = pl.concat([self.table, other.table.select(self.table.columns)])
+        ids, origins = _fresh_ids(self, other)
+        return attrs.evolve(
+            self,
+            table=table,
+            row_id=np.concatenate([self.row_id, ids]),
+            origin=np.concatenate([self.origin, origins]),
+        )
+
+    def with_roles(self, **roles: str | Sequence[str]) -> Task:
+        """Return the task with some roles given to other columns.
+
+        A column that gets a role of its own is no feature any more.
+
+        Raises:
+            SchemaError: a role or column is unknown.
+        """
+        check_columns(tuple(roles), ROLES)
+        new = {r: (c,) if isinstance(c, str) else tuple(c) for r, c in roles.items()}
+        for columns in new.values():
+            check_columns(columns, tuple(self.table.columns))
+        taken = {c for role, columns in new.items() if role != "feature" for c in columns}
+        features = new.get("feature", tuple(f for f in self.features if f not in taken))
+        return attrs.evolve(self, roles=self.roles.update(pmap(new)).set("feature", features))
+
+    def with_valid(self, valid: Task | None) -> Task:
+        """Return the task with another validation task (or none) riding along."""
+        return attrs.evolve(self, valid=valid)
+
+    def _rows(self, rows: Rows, ids: Rows) -> Task:
+        return attrs.evolve(self, table=self.table[rows], row_id=ids, origin=self.origin[rows])
+
+    def __repr__(self) -> str:
+        return _text(self)
+
+
+def check_rows(got: int, expected: int) -> None:
+    """Raise DataError where two tables have different numbers of rows."""
+    if got != expected:
+        raise DataError(
+            f"{got} rows do not fit a task of {expected} rows.", expected=expected, got=got
+        )
+
+
+def _fresh_ids(task: Task, other: Task) -> tuple[Rows, Rows]:
+    clash = bool(np.isin(other.row_id, task.row_id).any())
+    if not clash:
+        return other.row_id, other.origin
+    start = int(max(task.row_id.max(initial=-1), task.origin.max(initial=-1))) + 1
+    ids = np.arange(start, start + other.n_rows, dtype=np.int64)
+    first = {origin: i for i, origin in reversed(list(enumerate(other.origin.tolist())))}
+    return ids, np.array([start + first[o] for o in other.origin.tolist()], np.int64)
+
+
+def _text(task: Task) -> str:
+    target = f"target '{task.target}'" if task.target else "no target"
+    lines = [f"Task '{task.name}' ({task.kind.name}, {task.n_rows} rows, {target})"]
+    if isinstance(task.kind, Classification):
+        mark = {task.kind.positive: " (positive)"}
+        shown = [f"{name}{mark.get(name, '')}" for name in task.classes[:10]]
+        lines.append(f"  classes   {', '.join(shown)}")
+    by_type: dict[str, list[str]] = {}
+    for name in task.features:
+        dtype = task.table.schema[name]
+        kind = f"Enum[{len(dtype.categories)}]" if isinstance(dtype, pl.Enum) else str(dtype)
+        by_type.setdefault(kind, []).append(name)
+    for kind, names in by_type.items():
+        more = ", …" if len(names) > 8 else ""
+        lines.append(f"  features  {kind} ({len(names)}): {', '.join(names[:8])}{more}")
+    for role in ROLES[2:]:
+        if task.roles.get(role):
+            lines.append(f"  {role:<9} {', '.join(task.roles[role])}")
+    if task.valid is not None:
+        lines.append(f"  valid     {task.valid.n_rows} rows")
+    return "\n".join(lines)

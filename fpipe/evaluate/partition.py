@@ -1,0 +1,88 @@
+"""Splitting a task in two."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from fpipe.core.errors import ParameterError
+from fpipe.core.key import Key, require_key
+from fpipe.data.kind import Classification
+from fpipe.data.split import group_codes, holdout_rows
+from fpipe.data.task import Task
+
+Codes = NDArray[np.int64]
+
+
+def partition(
+    task: Task, ratio: float = 2 / 3, *, key: Key, stratify: bool = True
+) -> tuple[Task, Task]:
+    """Split the rows of a task at random in two.
+
+    Rows of one group, and repeats of one row, stay together. Classes (or the task's strata)
+    keep their proportions, within one row where there are no groups.
+
+    Args:
+        task: the task.
+        ratio: share of the rows in the first part, in (0, 1).
+        key: where the randomness comes from.
+        stratify: whether proportions are kept.
+
+    Returns:
+        both parts; row ids are kept.
+
+    Raises:
+        DataError: one part would be empty.
+
+    Example:
+        >>> import fpipe as fp
+        >>> task = fp.regression({"x": [1, 2, 3], "y": [1, 2, 3]}, "y")
+        >>> [part.n_rows for part in fp.partition(task, key=fp.key(0))]
+        [2, 1]
+    """
+    check_ratio(ratio, "ratio")
+    first, rest = holdout_rows(
+        task.n_rows,
+        ratio,
+        require_key(key, "partition"),
+        groups=groups_of(task),
+        strata=strata_of(task) if stratify else None,
+    )
+    return task.take(first), task.take(rest)
+
+
+def groups_of(task: Task) -> Codes | None:
+    """Return which rows may not be parted, ``[rows]`` codes, or None where any may."""
+    repeated = len(np.unique(task.origin)) < task.n_rows
+    group = task.role("group")
+    columns = [] if group is None else [_codes(group)]
+    columns += [task.origin] if repeated else []
+    return group_codes(*columns) if columns else None
+
+
+def strata_of(task: Task) -> Codes | None:
+    """Return the stratum of every row: of the ``stratum`` columns, else of the classes."""
+    names = task.roles.get("stratum", ())
+    if not names and isinstance(task.kind, Classification) and task.target:
+        names = (task.target,)
+    if not names:
+        return None
+    columns = task.table.select(names).with_row_index("__row")
+    ranked = columns.select(pl.struct(names).rank("dense").alias("code"))
+    return ranked["code"].to_numpy().astype(np.int64)
+
+
+def check_ratio(ratio: float, name: str) -> None:
+    """Raise ParameterError for a share outside (0, 1)."""
+    if isinstance(ratio, bool) or not isinstance(ratio, int | float) or not 0.0 < ratio < 1.0:
+        raise ParameterError(
+            f"{name} cannot be {ratio!r}.",
+            expected="a number above 0 and below 1",
+            got=repr(ratio),
+            fix=f"{name}=0.8",
+        )
+
+
+def _codes(column: pl.Series) -> Codes:
+    return column.cast(pl.String).fill_null("").rank("dense").to_numpy().astype(np.int64)

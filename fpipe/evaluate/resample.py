@@ -1,0 +1,163 @@
+"""Resampling: fit and predict on every split."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from functools import partial
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from fpipe.core.errors import DataError, FpipeError, ParameterError
+from fpipe.core.key import Key, require_key
+from fpipe.core.value import value
+from fpipe.data.prediction import Prediction, pool
+from fpipe.data.task import Task
+from fpipe.evaluate.fitting import Validate, fit, predict
+from fpipe.evaluate.resampling import Resampling, Split
+from fpipe.graph.context import Sink
+from fpipe.graph.fitted import Fitted
+from fpipe.graph.graph import Graph, Joinable, as_graph
+from fpipe.measure.score import Measure
+
+
+@value
+class ResampleResult:
+    """What resampling gave.
+
+    Args:
+        resampling: how the rows were split.
+        splits: the splits.
+        predictions: the prediction on each test set.
+        fitted: the fitted graphs, where they were to be kept.
+    """
+
+    resampling: Resampling
+    splits: tuple[Split, ...]
+    predictions: tuple[Prediction, ...]
+    fitted: tuple[Fitted, ...] = ()
+
+    def score(self, by: str | Measure) -> tuple[float, ...]:
+        """Return the score of every test set.
+
+        Raises:
+            DataError: the measure is undefined on one of them; the error names the fold.
+        """
+        return tuple(_scored(fold, p, by) for fold, p in enumerate(self.predictions))
+
+    def aggregate(self, by: str | Measure) -> float:
+        """Return the mean score over the test sets."""
+        return float(np.mean(self.score(by)))
+
+    def standard_error(self, by: str | Measure) -> float:
+        """Return the standard error of the mean score: deviation over sqrt(number of folds).
+
+        Folds share training rows, so this is a guide and no confidence interval.
+        """
+        scores = self.score(by)
+        if len(scores) < 2:  # noqa: PLR2004
+            return float("nan")
+        return float(np.std(scores, ddof=1) / np.sqrt(len(scores)))
+
+    def prediction(self) -> Prediction:
+        """Return the predictions of all test sets as one."""
+        return pool(self.predictions)
+
+    def table(self, *by: str | Measure) -> pl.DataFrame:
+        """Return one row per fold with its sizes and scores."""
+        columns: dict[str, Any] = {
+            "fold": list(range(len(self.splits))),
+            "train_rows": [len(split.train) for split in self.splits],
+            "test_rows": [len(split.test) for split in self.splits],
+        }
+        for one in by:
+            columns[one if isinstance(one, str) else one.name] = list(self.score(one))
+        return pl.DataFrame(columns)
+
+    def __repr__(self) -> str:
+        return f"ResampleResult ({self.resampling!r})\n{self.table()}"
+
+
+def resample(
+    graph: Joinable,
+    task: Task,
+    resampling: Resampling,
+    *,
+    key: Key,
+    validate: Validate = None,
+    keep_fitted: bool = False,
+    executor: Executor | None = None,
+    device: str | None = None,
+    interpreter: str = "auto",
+    sinks: Sequence[Sink] = (),
+) -> ResampleResult:
+    """Fit a graph on the training rows of every split and predict its test rows.
+
+    Args:
+        graph: what to fit; it must end in a prediction.
+        task: the task.
+        resampling: how to split, such as ``fp.cv(5)``.
+        key: where all randomness comes from.
+        validate: as in `fit`, of each split's training rows; ``"test"`` validates on the test
+            rows.
+        keep_fitted: whether the fitted graphs are kept in the result.
+        executor: any ``concurrent.futures`` executor; by default folds run one by one. The
+            results are the same.
+        device: where networks are trained.
+        interpreter: as in `fit`.
+        sinks: where progress is reported (not with an executor of processes).
+
+    Returns:
+        predictions per fold, with ``score``, ``aggregate`` and ``standard_error``.
+
+    Raises:
+        FpipeError: as in `fit`.
+    """
+    whole, own_key = as_graph(graph), require_key(key, "resample")
+    _check(task, resampling)
+    splits = resampling.splits(task, own_key.fold_in("splits"))
+    settings = {"device": device, "interpreter": interpreter, "sinks": tuple(sinks)}
+    one = partial(_one_split, whole, task, own_key, validate, keep_fitted, settings)
+    jobs = list(enumerate(splits))
+    done = list(map(one, jobs)) if executor is None else list(executor.map(one, jobs))
+    kept = tuple(fitted for fitted, _ in done if fitted is not None)
+    return ResampleResult(resampling, splits, tuple(prediction for _, prediction in done), kept)
+
+
+def _one_split(
+    graph: Graph,
+    task: Task,
+    key: Key,
+    validate: Validate,
+    keep: bool,
+    settings: dict[str, Any],
+    job: tuple[int, Split],
+) -> tuple[Fitted | None, Prediction]:
+    fold, split = job
+    train, test = task.take(split.train), task.take(split.test)
+    held: Validate = test if isinstance(validate, str) and validate == "test" else validate
+    fitted = fit(graph, train, key=key.fold_in(fold), validate=held, **settings)
+    prediction = predict(fitted, test, device=settings["device"])
+    for sink in settings["sinks"]:
+        sink.emit({"kind": "fold", "fold": fold})
+    return (fitted if keep else None), prediction
+
+
+def _check(task: Any, resampling: Any) -> None:
+    if not isinstance(task, Task):
+        raise DataError(f"{type(task).__name__} is no task.", fix="fp.classification(data, target)")
+    if not isinstance(resampling, Resampling):
+        raise ParameterError(
+            f"{type(resampling).__name__} is no resampling.",
+            expected="such as fp.cv(5) or fp.holdout()",
+            got=repr(resampling)[:80],
+        )
+
+
+def _scored(fold: int, prediction: Prediction, by: str | Measure) -> float:
+    try:
+        return prediction.score(by)
+    except FpipeError as error:
+        raise error.located(f"fold {fold}") from error

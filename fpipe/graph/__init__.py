@@ -1,0 +1,1 @@
+"""Typed wiring: operators joined into graphs, and the interpreters that run them."""

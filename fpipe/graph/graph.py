@@ -1,0 +1,210 @@
+"""The graph: a wiring of operators that is itself an operator, joined with ``>>`` and ``&``."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, ParamSpec, TypeAlias
+
+import attrs
+
+from fpipe.core.errors import GraphError, ParameterError, did_you_mean
+from fpipe.core.parameter import label as label_field
+from fpipe.core.value import descriptor
+from fpipe.graph import compose, settings, text
+from fpipe.graph.op import Macro, Op
+from fpipe.graph.ports import Node, Port, from_input
+from fpipe.graph.wiring import Wiring, node_ids
+
+_P = ParamSpec("_P")
+
+
+@descriptor
+class Graph(Wiring):
+    """Operators and their wires; ``f >> g`` is f then g, ``f & g`` is f beside g.
+
+    Args:
+        label: a name to show; no part of what the graph is.
+    """
+
+    label: str | None = label_field()
+
+    def __rshift__(self, other: Joinable) -> Graph:
+        return compose.then(self, as_graph(other))
+
+    def __rrshift__(self, other: Joinable) -> Graph:
+        return compose.then(as_graph(other), self)
+
+    def __and__(self, other: Joinable) -> Graph:
+        return compose.beside(self, as_graph(other))
+
+    def __rand__(self, other: Joinable) -> Graph:
+        return compose.beside(as_graph(other), self)
+
+    def __getitem__(self, which: str | int | tuple[str | int, ...]) -> Graph:
+        return compose.pick(self, which)
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The id of every node, in node order."""
+        return node_ids(self)
+
+    def params(self) -> dict[str, Any]:
+        """Return every parameter by path."""
+        return settings.params(self)
+
+    def at(self, path: str) -> Any:
+        """Return the parameter, op or inner graph at a path."""
+        return settings.at(self, path)
+
+    def set(self, changes: Mapping[str, Any]) -> Graph:
+        """Return the graph with parameters replaced, all at once; ``*`` addresses many.
+
+        Raises:
+            ParameterError: a path leads nowhere, or a value is not accepted.
+        """
+        return settings.set_params(self, changes)
+
+    def named(self, label: str) -> Graph:
+        """Return the same graph under a name to show."""
+        return attrs.evolve(self, label=label)
+
+    def mermaid(self) -> str:
+        """Return the graph as mermaid flowchart text."""
+        return text.mermaid(self)
+
+    def __repr__(self) -> str:
+        return text.describe(self, self.label)
+
+
+Joinable: TypeAlias = "Graph | tuple[Joinable, ...]"
+
+
+@descriptor
+class Wrap(Macro):
+    """A graph as one node.
+
+    Args:
+        graph: the graph inside.
+    """
+
+    name = "wrap"
+    graph_fields = ("graph",)
+
+    graph: Graph
+
+    @property
+    def inputs(self) -> tuple[Port, ...]:
+        """The inputs of the graph inside."""
+        return self.graph.ports
+
+    @property
+    def outputs(self) -> tuple[Port, ...]:
+        """The outputs of the graph inside."""
+        return self.graph.output_ports
+
+    def expand(self, types: tuple[Any, ...]) -> Graph:
+        """Return the graph inside."""
+        return self.graph
+
+    def graphs(self) -> Mapping[str, Graph]:
+        """Return the graph inside; its paths follow the node's id directly."""
+        return {"": self.graph}
+
+    def with_graphs(self, graphs: Mapping[str, Graph]) -> Wrap:
+        """Return the node around another graph."""
+        return attrs.evolve(self, graph=graphs[""])
+
+
+def node(op: Op) -> Graph:
+    """Return the graph of one operator."""
+    ports = tuple(op.inputs)
+    wired = Node(op, tuple(from_input(i) for i in range(len(ports))))
+    outputs = tuple(compose.Source(0, i) for i in range(len(op.outputs)))
+    return Graph(*compose.normal_form(len(ports), (wired,), outputs))
+
+
+def identity(n: int = 1) -> Graph:
+    """Return ``n`` wires without a node: the unit of ``>>``.
+
+    Example:
+        >>> identity(2) == identity() & identity()
+        True
+    """
+    return Graph(tuple(Port("input") for _ in range(n)), (), tuple(map(from_input, range(n))))
+
+
+empty = identity(0)
+"""The graph without wires: the unit of ``&``."""
+
+
+def wrap(graph: Joinable, *, id: str | None = None) -> Graph:
+    """Return a graph as one node, so that it can be named and addressed as a whole.
+
+    The node's key differs from the keys of the nodes inside, so wrapping changes what is drawn.
+
+    Args:
+        graph: the graph.
+        id: the node's id.
+    """
+    return node(Wrap(as_graph(graph), id=id))
+
+
+def as_graph(thing: Joinable | Op) -> Graph:
+    """Return what can be joined as a graph: a graph, an op, or a tuple set side by side.
+
+    Raises:
+        GraphError: it is none of these.
+    """
+    if isinstance(thing, Graph):
+        return thing
+    if isinstance(thing, Op):
+        return node(thing)
+    if isinstance(thing, tuple):
+        joined = empty
+        for one in thing:
+            joined = compose.beside(joined, as_graph(one))
+        return joined
+    raise GraphError(
+        f"{type(thing).__name__} cannot be joined to a graph.",
+        expected="a graph, an operator, or a tuple of them",
+        got=repr(thing)[:60],
+        fix="call it first, e.g. nn.relu()" if callable(thing) else "wrap it in an operator",
+    )
+
+
+def operator(cls: Callable[_P, Op]) -> Callable[_P, Graph]:
+    """Turn the class of an op into the function users call: same parameters, gives a graph.
+
+    Unknown parameter names raise `ParameterError` with the nearest right one.
+    """
+
+    def make(*args: _P.args, **kwargs: _P.kwargs) -> Graph:
+        _check_names(cls, args, kwargs)
+        return node(cls(*args, **kwargs))
+
+    make.__name__ = make.__qualname__ = getattr(cls, "name", getattr(cls, "__name__", "operator"))
+    make.__doc__ = cls.__doc__
+    make.__module__ = cls.__module__
+    make.__signature__ = inspect.signature(cls)  # type: ignore[attr-defined]
+    return make
+
+
+def _check_names(cls: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+    names = [a.name for a in attrs.fields(cls) if a.init and a.name != "overrides"]
+    for name in kwargs:
+        if name not in names:
+            raise ParameterError(
+                f"{cls.name} has no parameter '{name}'.",
+                expected=", ".join(names),
+                got=f"{name}={kwargs[name]!r}",
+                fix=did_you_mean(name, names),
+            )
+    positional = [a.name for a in attrs.fields(cls) if a.init and not a.kw_only]
+    if len(args) > len(positional):
+        raise ParameterError(
+            f"{cls.name} takes {len(positional)} positional parameters but got {len(args)}.",
+            expected=", ".join(positional) or "none",
+            got=", ".join(map(repr, args)),
+            fix="give parameters by name",
+        )

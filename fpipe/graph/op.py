@@ -1,0 +1,110 @@
+"""Operators: pairs of pure functions, and macros that stand for graphs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import attrs
+from pyrsistent import PMap, pmap
+
+from fpipe.core.parameter import Check, optional, parameter
+from fpipe.core.value import descriptor, value
+from fpipe.graph.context import Context
+from fpipe.graph.ports import Port
+
+_ID = Check(
+    "a name without dots, brackets or spaces",
+    lambda x: isinstance(x, str) and bool(x) and not set(_bare(x)) & set(". []"),
+)
+
+
+def _bare(name: str) -> str:
+    """Return a name without the brackets that mark the copies of a block."""
+    return name[1:-1] if name.startswith("[") and name[1:-1].isdigit() else name
+
+
+@descriptor
+class Op:
+    """A frozen description of one learnable function.
+
+    ``fit`` learns a state from what enters, ``apply`` maps what enters with that state. While
+    fitting, what leaves is ``apply`` on what was learned from, unless ``fit_outputs`` says
+    otherwise. All are pure: they change nothing and draw from ``key`` alone.
+
+    Args:
+        id: the node's name in its graph; None for the automatic one.
+    """
+
+    name: ClassVar[str]
+    inputs: ClassVar[tuple[Port, ...]] | Any
+    outputs: ClassVar[tuple[Port, ...]] | Any
+    reads_valid: ClassVar[bool] = False
+    exempt: ClassVar[Mapping[str, str]] = {}
+    graph_fields: ClassVar[tuple[str, ...]] = ()
+
+    id: str | None = parameter(default=None, check=optional(_ID), kw_only=True)
+
+    def fit(self, inputs: tuple[Any, ...], *, key: Any, context: Context) -> Any:
+        """Return the state learned from what enters (None where nothing is learned)."""
+        return None
+
+    def apply(
+        self, state: Any, inputs: tuple[Any, ...], *, key: Any, context: Context
+    ) -> tuple[Any, ...]:
+        """Return what leaves, one value per output port."""
+        raise NotImplementedError
+
+    def fit_outputs(
+        self, state: Any, inputs: tuple[Any, ...], *, key: Any, context: Context
+    ) -> tuple[Any, ...]:
+        """Return what leaves while fitting; differs from ``apply`` only with an exemption."""
+        return self.apply(state, inputs, key=key, context=context)
+
+    def parameters(self) -> dict[str, Any]:
+        """Return the parameters by name: all fields but the id, overrides and inner graphs."""
+        hidden = {"id", "overrides", *type(self).graph_fields}
+        fields = attrs.fields(type(self))
+        return {a.name: getattr(self, a.name) for a in fields if a.name not in hidden}
+
+    def with_parameters(self, changes: Mapping[str, Any]) -> Op:
+        """Return the op with some parameters replaced."""
+        return attrs.evolve(self, **changes)
+
+    def infer(self, types: tuple[Any, ...], *, key: Any, context: Context) -> tuple[Any, ...]:
+        """Return what is known of the outputs from what is known of the inputs, without data."""
+        raise NotImplementedError
+
+
+@descriptor
+class Macro(Op):
+    """An operator that stands for a graph, made once the types of its inputs are known.
+
+    It behaves as its expansion wrapped under its id. Settings below the macro that are no
+    parameter of its own are kept in ``overrides`` and applied after expansion.
+
+    Args:
+        overrides: path below the macro → value.
+    """
+
+    overrides: PMap[str, Any] = parameter(default=pmap(), kw_only=True)
+
+    def expand(self, types: tuple[Any, ...]) -> Any:
+        """Return the graph that this macro stands for, given the types that enter."""
+        raise NotImplementedError
+
+    def graphs(self) -> Mapping[str, Any]:
+        """Return the graphs held as parameters, by the path prefix that addresses them."""
+        return {}
+
+    def with_graphs(self, graphs: Mapping[str, Any]) -> Macro:
+        """Return the macro with other graphs under the prefixes of ``graphs``."""
+        raise NotImplementedError
+
+
+@value
+class MacroState:
+    """What a fitted macro keeps: its expansion and the states in it."""
+
+    expansion: Any
+    states: PMap[str, Any]

@@ -1,0 +1,222 @@
+"""Reading and setting the parameters of a graph by path."""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+import attrs
+from pyrsistent import pmap
+
+from fpipe.core.errors import ParameterError, did_you_mean
+from fpipe.core.parameter import REQUIRED
+from fpipe.core.tree import items
+from fpipe.graph.context import joined
+from fpipe.graph.op import Macro, Op
+from fpipe.graph.ports import Node
+from fpipe.graph.wiring import Wiring, node_ids
+
+_W = TypeVar("_W", bound=Wiring)
+
+
+def params(wiring: Wiring) -> dict[str, Any]:
+    """Return every parameter by path, in node order; those of macros come before their graphs'."""
+    found: dict[str, Any] = {}
+    for name, node in zip(node_ids(wiring), wiring.nodes, strict=True):
+        found |= {joined((name, path)): value for path, value in op_params(node.op).items()}
+    return found
+
+
+def op_params(op: Op) -> dict[str, Any]:
+    """Return the parameters of an op, below it, by path."""
+    found = op.parameters()
+    if isinstance(op, Macro):
+        for prefix, graph in op.graphs().items():
+            for path, value in params(graph).items():
+                found[f"{prefix}.{path}" if prefix else path] = value
+        found |= dict(items(op.overrides))
+    return found
+
+
+def missing(wiring: Wiring) -> tuple[str, ...]:
+    """Return the paths of all parameters that are still `REQUIRED`."""
+    return tuple(path for path, value in params(wiring).items() if value is REQUIRED)
+
+
+def at(wiring: Wiring, path: str) -> Any:
+    """Return the parameter, op or graph at a path.
+
+    Raises:
+        ParameterError: nothing stands there.
+    """
+    known = params(wiring)
+    if path in known:
+        return known[path]
+    head, rest = split_head(path)
+    op = wiring.nodes[_find(wiring, head)].op
+    return op if not rest else _at_op(op, rest, path)
+
+
+def set_params(wiring: _W, changes: Mapping[str, Any]) -> _W:
+    """Return the wiring with parameters replaced, all at once.
+
+    A path may hold ``*``, which addresses every parameter it matches. Structural parameters
+    (a branch's selection, a block's number of copies) take effect before those below them.
+
+    Raises:
+        ParameterError: a path leads to no parameter, or a value is not accepted.
+
+    """
+    exact = _expanded(wiring, changes)
+    by_node: dict[str, dict[str, Any]] = {}
+    for path, value in exact.items():
+        head, rest = split_head(path)
+        if not rest:
+            raise _no_parameter(path, wiring)
+        _find(wiring, head)
+        by_node.setdefault(head, {})[rest] = value
+    ids = node_ids(wiring)
+    nodes = tuple(
+        Node(set_op(node.op, by_node[name], name), node.sources) if name in by_node else node
+        for name, node in zip(ids, wiring.nodes, strict=True)
+    )
+    return attrs.evolve(wiring, nodes=nodes)
+
+
+def set_op(op: Op, changes: Mapping[str, Any], place: str) -> Op:
+    """Return an op with parameters at paths below it replaced."""
+    own = op.parameters()
+    changed = _evolved(op, {name: value for name, value in changes.items() if name in own}, place)
+    below = {path: value for path, value in changes.items() if path not in own}
+    if not below:
+        return changed
+    if not isinstance(changed, Macro):
+        name = next(iter(below))
+        raise ParameterError(
+            f"'{place}' has no parameter '{name}'.",
+            expected=", ".join(own) or "no parameters",
+            got=name,
+            fix=did_you_mean(name, own),
+        )
+    return _set_below(changed, below, place)
+
+
+def split_head(path: str) -> tuple[str, str]:
+    """Return the first step of a path and the rest: ``block[0].linear.bias`` → ``block``, ``…``.
+
+    Example:
+        >>> split_head("block[0].linear.bias")
+        ('block', '[0].linear.bias')
+    """
+    match = re.match(r"(\[[^\]]*\]|[^.\[]+)\.?(.*)", path)
+    return (path, "") if match is None else (match.group(1), match.group(2))
+
+
+def _set_below(macro: Macro, below: Mapping[str, Any], place: str) -> Macro:
+    graphs = dict(macro.graphs())
+    per_graph: dict[str, dict[str, Any]] = {}
+    overrides: dict[str, Any] = {}
+    for path, value in below.items():
+        prefix = _prefix_of(path, graphs)
+        if prefix is None:
+            overrides[path] = value
+        else:
+            per_graph.setdefault(prefix, {})[path[len(prefix) + 1 :] if prefix else path] = value
+    _check_overrides(macro, overrides, place)
+    for prefix, changes in per_graph.items():
+        try:
+            graphs[prefix] = set_params(graphs[prefix], changes)
+        except ParameterError as error:
+            raise error.located(joined((place, prefix)) if prefix else place) from error
+    changed = macro.with_graphs(graphs) if per_graph else macro
+    return attrs.evolve(changed, overrides=pmap(dict(changed.overrides) | overrides))
+
+
+def _prefix_of(path: str, graphs: Mapping[str, Any]) -> str | None:
+    head, _ = split_head(path)
+    if head in graphs:
+        return head
+    return "" if "" in graphs and not path.startswith("[") else None
+
+
+def _check_overrides(macro: Macro, overrides: Mapping[str, Any], place: str) -> None:
+    """Refuse what the expansion could never hold, where the macro can tell."""
+    graphs = macro.graphs()
+    for path in overrides:
+        head, rest = split_head(path)
+        if graphs and not head.startswith("["):
+            raise ParameterError(
+                f"'{place}' has nothing at '{path}'.",
+                expected=", ".join([*macro.parameters(), *filter(None, graphs)]),
+                got=path,
+                fix=did_you_mean(head, [*macro.parameters(), *graphs]),
+            )
+        if "" in graphs and rest not in params(graphs[""]):
+            raise ParameterError(
+                f"'{place}' has no parameter '{rest}' in its copies.",
+                expected=", ".join(params(graphs[""])),
+                got=path,
+                fix=did_you_mean(rest, params(graphs[""])),
+            )
+
+
+def _evolved(op: Op, changes: Mapping[str, Any], place: str) -> Op:
+    try:
+        return op.with_parameters(changes) if changes else op
+    except ParameterError as error:
+        raise error.located(place) from error
+
+
+def _expanded(wiring: Wiring, changes: Mapping[str, Any]) -> dict[str, Any]:
+    known = list(params(wiring))
+    found: dict[str, Any] = {}
+    for path, value in changes.items():
+        if "*" not in path:
+            found[path] = value
+            continue
+        hits = [name for name in known if fnmatch.fnmatchcase(name, path.replace("[", "[[]"))]
+        if not hits:
+            raise _no_parameter(path, wiring)
+        found |= dict.fromkeys(hits, value)
+    return found
+
+
+def _find(wiring: Wiring, name: str) -> int:
+    ids = node_ids(wiring)
+    if name not in ids:
+        raise ParameterError(
+            f"the graph has no node '{name}'.",
+            expected=", ".join(ids) or "no nodes",
+            got=name,
+            fix=did_you_mean(name, ids),
+        )
+    return ids.index(name)
+
+
+def _at_op(op: Op, rest: str, path: str) -> Any:
+    graphs = op.graphs() if isinstance(op, Macro) else {}
+    head, below = split_head(rest)
+    if head in graphs:
+        return graphs[head] if not below else at(graphs[head], below)
+    if "" in graphs and not rest.startswith("["):
+        return at(graphs[""], rest)
+    if rest.startswith("[") and "" in graphs and below:
+        return at(graphs[""], below)
+    raise ParameterError(
+        f"nothing stands at '{path}'.",
+        expected=", ".join(op_params(op)),
+        got=path,
+        fix=did_you_mean(rest, op_params(op)),
+    )
+
+
+def _no_parameter(path: str, wiring: Wiring) -> ParameterError:
+    known = params(wiring)
+    return ParameterError(
+        f"'{path}' leads to no parameter.",
+        expected="a path such as " + ", ".join(list(known)[:4]),
+        got=path,
+        fix=did_you_mean(path, known),
+    )

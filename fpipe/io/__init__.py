@@ -1,0 +1,1 @@
+"""The effects: atomic files, checked downloads, progress."""

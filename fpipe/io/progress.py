@@ -1,0 +1,157 @@
+"""Sinks: where a run tells the world how far it is."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from typing import IO, Any, Protocol, runtime_checkable
+
+try:
+    import rich.console as _console
+    import rich.progress as _progress
+except ImportError:  # pragma: no cover - rich is an extra
+    _rich = False
+else:
+    _rich = True
+
+Event = Mapping[str, object]
+"""What happened, as plain data: ``kind`` ("begin", "epoch", "end", "fold") and what belongs to it.
+
+``begin, end``: ``path``, ``epochs``. ``epoch``: ``path``, ``epoch`` (from 1), ``epochs``, and one
+number for each measure (``train.loss``, ``valid.loss``; None where it is unknown).
+``fold``: ``index`` (from 0), ``folds``, ``scores``.
+"""
+
+
+@runtime_checkable
+class Sink(Protocol):
+    """Anything that takes events."""
+
+    def emit(self, event: Event) -> None:
+        """Take one event."""
+
+
+class SilentSink:
+    """A sink that tells nobody."""
+
+    def emit(self, event: Event) -> None:
+        """Drop the event."""
+
+
+class LineSink:
+    """A sink that writes a line for every event.
+
+    Args:
+        stream: where to; standard error unless given.
+
+    Example:
+        >>> LineSink(sys.stdout).emit({"kind": "epoch", "epoch": 1, "epochs": 9, "train.loss": 0.5})
+        epoch 1/9  train.loss 0.5
+    """
+
+    def __init__(self, stream: IO[str] | None = None) -> None:
+        self._stream = stream
+
+    def emit(self, event: Event) -> None:
+        """Write the event as a line."""
+        stream = sys.stderr if self._stream is None else self._stream
+        print(describe(event), file=stream, flush=True)
+
+
+class ProgressSink:
+    """A sink that shows bars: one for each model in training, one for the folds.
+
+    Without rich, or where the stream is no terminal, it writes plain lines.
+
+    Args:
+        stream: where to; standard error unless given.
+    """
+
+    def __init__(self, stream: IO[str] | None = None) -> None:
+        target = sys.stderr if stream is None else stream
+        bars = _rich and target.isatty()
+        self._inner: Sink = _BarSink(target) if bars else LineSink(stream)
+
+    def emit(self, event: Event) -> None:
+        """Show the event."""
+        self._inner.emit(event)
+
+
+def describe(event: Event) -> str:
+    """Return an event as one line of text.
+
+    Example:
+        >>> describe({"kind": "fold", "index": 0, "folds": 5, "scores": {"rmse": 1.25}})
+        'fold 1/5  rmse 1.25'
+        >>> describe({"kind": "begin", "path": "model", "epochs": 3})
+        'model: begin'
+    """
+    kind, path = str(event.get("kind", "event")), event.get("path")
+    place = f"{path}: " if path else ""
+    return "  ".join([place + kind + _counted(event), *_numbers(event)])
+
+
+def _counted(event: Event) -> str:
+    if event.get("kind") == "epoch":
+        return f" {event.get('epoch')}/{event.get('epochs')}"
+    if event.get("kind") == "fold":
+        return f" {_whole(event.get('index')) + 1}/{event.get('folds')}"
+    return ""
+
+
+def _numbers(event: Event) -> list[str]:
+    scores = event.get("scores")
+    found = dict(scores) if isinstance(scores, Mapping) else {}
+    found |= {name: event[name] for name in event if "." in name}
+    return [f"{name} {value:.4g}" for name, value in found.items() if _is_number(value)]
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _whole(value: object) -> int:
+    return value if isinstance(value, int) else 0
+
+
+class _BarSink:
+    """Bars by rich; the display starts with the first event and ends with the last bar."""
+
+    def __init__(self, stream: IO[str]) -> None:
+        self._display: Any = _progress.Progress(
+            _progress.TextColumn("{task.description}"),
+            _progress.BarColumn(),
+            _progress.MofNCompleteColumn(),
+            _progress.TextColumn("{task.fields[numbers]}"),
+            _progress.TimeRemainingColumn(),
+            console=_console.Console(file=stream),
+        )
+        self._bars: dict[str, Any] = {}
+
+    def emit(self, event: Event) -> None:
+        name = "folds" if event.get("kind") == "fold" else str(event.get("path", "model"))
+        if event.get("kind") == "end":
+            self._close(name)
+            return
+        total = _whole(event.get("folds", event.get("epochs")))
+        self._show(name, _done(event), total, "  ".join(_numbers(event)))
+        if event.get("kind") == "fold" and _done(event) >= total:
+            self._close(name)
+
+    def _show(self, name: str, done: int, total: int, numbers: str) -> None:
+        if not self._bars:
+            self._display.start()
+        if name not in self._bars:
+            self._bars[name] = self._display.add_task(name, total=total or None, numbers="")
+        self._display.update(self._bars[name], completed=done, numbers=numbers)
+
+    def _close(self, name: str) -> None:
+        bar = self._bars.pop(name, None)
+        if not self._bars:
+            self._display.stop()
+        elif bar is not None:
+            self._display.remove_task(bar)
+
+
+def _done(event: Event) -> int:
+    return _whole(event.get("index")) + 1 if "index" in event else _whole(event.get("epoch"))

@@ -1,0 +1,1 @@
+"""Losses that training minimizes and measures that predictions are scored by."""

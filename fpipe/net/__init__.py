@@ -1,0 +1,1 @@
+"""Layers and networks as values: shapes, initial parameters, pure application."""

@@ -1,0 +1,50 @@
+"""Dropout with declared draws."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from torch import Tensor
+
+from fpipe.core.value import descriptor
+from fpipe.net.layer import Applied, Keep, Layer, Tensors
+from fpipe.net.shape import Shape
+
+
+@descriptor
+class Dropout(Layer):
+    """Set each number to 0 with probability ``p`` while training, and scale the rest by 1/(1-p).
+
+    Args:
+        p: probability of a zero, in [0, 1].
+
+    Source:
+        Srivastava et al. 2014, *Dropout*, in the inverted form of torch.nn.Dropout.
+    """
+
+    name = "dropout"
+
+    p: float
+
+    def draws(self, inputs: tuple[Shape, ...]) -> Mapping[str, Keep]:
+        """One mask of the input's shape."""
+        if self.p == 0.0:
+            return {}
+        return {"keep": Keep(tuple(n or 0 for n in inputs[0]), 1.0 - self.p)}
+
+    def apply(
+        self,
+        params: Tensors,
+        buffers: Tensors,
+        inputs: tuple[Tensor, ...],
+        draws: Tensors,
+        training: bool,
+    ) -> Applied:
+        """Mask and scale while training."""
+        del params
+        (x,) = inputs
+        if not training or self.p == 0.0:
+            return (x,), buffers
+        if self.p == 1.0:
+            return (x * 0.0,), buffers
+        return (x * draws["keep"].to(x.dtype).mul(1.0 / (1.0 - self.p)),), buffers

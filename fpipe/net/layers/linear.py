@@ -1,0 +1,66 @@
+"""Affine maps of the last dimension."""
+
+from __future__ import annotations
+
+import math
+
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812
+
+from fpipe.core.errors import ShapeError
+from fpipe.core.key import Key
+from fpipe.core.value import descriptor
+from fpipe.net.layer import Applied, Layer, Tensors, uniform
+from fpipe.net.shape import Shape, shown
+
+
+@descriptor
+class Linear(Layer):
+    """``y = x @ weight.T + bias`` over the last dimension.
+
+    Args:
+        in_features: size of the last dimension that enters.
+        out_features: size of the last dimension that leaves.
+        bias: whether a bias is added.
+
+    Source:
+        torch.nn.Linear, with its initialisation: uniform in ±1/sqrt(in_features).
+    """
+
+    name = "linear"
+
+    in_features: int
+    out_features: int
+    bias: bool = True
+
+    def shapes(self, inputs: tuple[Shape, ...]) -> tuple[Shape, ...]:
+        """Replace the last size."""
+        (shape,) = inputs
+        if not shape or shape[-1] not in (None, self.in_features):
+            raise ShapeError(
+                f"linear was made for {self.in_features} features.",
+                expected=f"a last dimension of {self.in_features}",
+                got=shown(shape),
+            )
+        return ((*shape[:-1], self.out_features),)
+
+    def init(self, key: Key) -> tuple[Tensors, Tensors]:
+        """Draw weight and bias."""
+        bound = 1.0 / math.sqrt(self.in_features) if self.in_features else 0.0
+        shape = (self.out_features, self.in_features)
+        params = {"weight": uniform(key.fold_in("weight"), shape, bound)}
+        if self.bias:
+            params["bias"] = uniform(key.fold_in("bias"), (self.out_features,), bound)
+        return params, {}
+
+    def apply(
+        self,
+        params: Tensors,
+        buffers: Tensors,
+        inputs: tuple[Tensor, ...],
+        draws: Tensors,
+        training: bool,
+    ) -> Applied:
+        """Apply the map."""
+        del draws, training
+        return (F.linear(inputs[0], params["weight"], params.get("bias")),), buffers

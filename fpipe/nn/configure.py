@@ -1,0 +1,187 @@
+"""Loss and optimizer as operators."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+from fpipe.core.errors import ParameterError, did_you_mean
+from fpipe.core.key import Key
+from fpipe.core.value import descriptor
+from fpipe.graph.context import Context
+from fpipe.graph.graph import Graph, node
+from fpipe.graph.op import Op
+from fpipe.measure.loss import LOSSES, Loss
+from fpipe.nn.descriptor import ModelDescriptor, join
+from fpipe.nn.layer_op import DESCRIPTOR, OUTPUT
+from fpipe.optim.optimizer import Optimizer, optimizer_class
+
+
+@descriptor
+class Configure(Op):
+    """Sets one part of the descriptor; the part's own fields are its parameters."""
+
+    inputs = (DESCRIPTOR,)
+    outputs = (OUTPUT,)
+
+    def part(self) -> Any:
+        """Return the value that is set."""
+        raise NotImplementedError
+
+    def with_part(self, part: Any) -> Configure:
+        """Return the operator that sets another value."""
+        raise NotImplementedError
+
+    def parameters(self) -> dict[str, Any]:
+        """The fields of the part."""
+        return {a.name: getattr(self.part(), a.name) for a in attrs.fields(type(self.part()))}
+
+    def with_parameters(self, changes: Mapping[str, Any]) -> Configure:
+        """Return the operator with some fields of the part replaced."""
+        return self.with_part(attrs.evolve(self.part(), **changes))
+
+    def configured(self, into: ModelDescriptor) -> ModelDescriptor:
+        """Return the descriptor with the part set."""
+        raise NotImplementedError
+
+    def apply(
+        self, state: Any, inputs: tuple[Any, ...], *, key: Key, context: Context
+    ) -> tuple[Any, ...]:
+        """Set the part."""
+        del state, key, context
+        return (self.configured(join(*inputs)),)
+
+    def infer(self, types: tuple[Any, ...], *, key: Key, context: Context) -> tuple[Any, ...]:
+        """Set the part."""
+        return self.apply(None, types, key=key, context=context)
+
+
+@descriptor
+class SetLoss(Configure):
+    """Sets the loss."""
+
+    name = "loss"
+
+    loss: Loss
+
+    def part(self) -> Loss:
+        """Return the loss."""
+        return self.loss
+
+    def with_part(self, part: Loss) -> SetLoss:
+        """Return the operator that sets another loss."""
+        return attrs.evolve(self, loss=part)
+
+    def configured(self, into: ModelDescriptor) -> ModelDescriptor:
+        """Set the loss; it must fit the task, and none may be set already."""
+        _check_free(into.loss, "loss")
+        kind = into.subject.kind.name if into.subject is not None else None
+        if kind is not None and not self.loss.accepts(kind):
+            fitting = [known.name for known in LOSSES if known.accepts(kind)]
+            raise ParameterError(
+                f"the loss '{self.loss.name}' is not for {kind}.",
+                expected=", ".join(fitting),
+                got=self.loss.name,
+                fix=f'nn.loss("{fitting[0]}")' if fitting else None,
+            )
+        return attrs.evolve(into, loss=self.loss)
+
+
+@descriptor
+class SetOptimizer(Configure):
+    """Sets the optimizer."""
+
+    name = "optimizer"
+
+    optimizer: Optimizer
+
+    def part(self) -> Optimizer:
+        """Return the optimizer."""
+        return self.optimizer
+
+    def with_part(self, part: Optimizer) -> SetOptimizer:
+        """Return the operator that sets another optimizer."""
+        return attrs.evolve(self, optimizer=part)
+
+    def configured(self, into: ModelDescriptor) -> ModelDescriptor:
+        """Set the optimizer; none may be set already."""
+        _check_free(into.optimizer, "optimizer")
+        return attrs.evolve(into, optimizer=self.optimizer)
+
+
+def loss(loss: str | Loss, *, id: str | None = None, **parameters: Any) -> Graph:
+    """Set what training minimizes.
+
+    Args:
+        loss: ``"mse"``, ``"cross_entropy"``, or a loss value.
+        id: the node's id.
+        **parameters: parameters of the loss, such as ``reduction="sum"``.
+
+    Raises:
+        ParameterError: the loss or a parameter is unknown.
+
+    Example:
+        >>> loss("mse").params()
+        {'loss.reduction': 'mean'}
+    """
+    known = {one.name: type(one) for one in LOSSES}
+    return node(SetLoss(_made(loss, known, Loss, "loss", parameters), id=id))
+
+
+def optimizer(optimizer: str | Optimizer, *, id: str | None = None, **parameters: Any) -> Graph:
+    """Set how training minimizes.
+
+    Args:
+        optimizer: ``"adam"``, ``"adamw"``, ``"sgd"``, or an optimizer value.
+        id: the node's id.
+        **parameters: parameters of the optimizer, such as ``lr=1e-3``.
+
+    Raises:
+        ParameterError: the optimizer or a parameter is unknown.
+
+    Example:
+        >>> optimizer("adamw", lr=0.1).at("optimizer.lr")
+        0.1
+    """
+    known = {optimizer: optimizer_class(optimizer)} if isinstance(optimizer, str) else {}
+    return node(SetOptimizer(_made(optimizer, known, Optimizer, "optimizer", parameters), id=id))
+
+
+def _made(
+    given: Any, known: Mapping[str, Any], cls: type, what: str, parameters: Mapping[str, Any]
+) -> Any:
+    if isinstance(given, cls):
+        return attrs.evolve(given, **_checked(type(given), parameters))  # type: ignore[misc]
+    if given not in known:
+        raise ParameterError(
+            f"there is no {what} '{given}'.",
+            expected=", ".join(sorted(known)),
+            got=repr(given),
+            fix=did_you_mean(str(given), known),
+        )
+    return known[given](**_checked(known[given], parameters))
+
+
+def _checked(cls: Any, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
+    names = [a.name for a in attrs.fields(cls)]
+    for name in parameters:
+        if name not in names:
+            raise ParameterError(
+                f"{cls.name} has no parameter '{name}'.",
+                expected=", ".join(names),
+                got=f"{name}={parameters[name]!r}",
+                fix=did_you_mean(name, names),
+            )
+    return parameters
+
+
+def _check_free(present: Any, what: str) -> None:
+    if present is not None:
+        raise ParameterError(
+            f"the {what} is set twice.",
+            expected=f"one nn.{what}(...) in the graph",
+            got=f"'{present.name}' is already set",
+            fix="drop one of the two",
+        )

@@ -1,0 +1,123 @@
+"""From a network's outputs to a prediction, and from a task to tensors."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+import torch
+from pyrsistent import pmap
+from torch import Tensor
+
+from fpipe.core.errors import DataError, ShapeError
+from fpipe.core.tree import items
+from fpipe.data.kind import Classification
+from fpipe.data.prediction import Prediction
+from fpipe.data.target import undo_all
+from fpipe.data.task import Task
+from fpipe.nn.descriptor import ModelDescriptor
+from fpipe.nn.ingress import encode
+from fpipe.train.run import Examples
+
+
+def examples(md: ModelDescriptor, dtype: torch.dtype, device: str = "cpu") -> Examples:
+    """Return the rows of a descriptor as tensors."""
+    task = subject(md)
+    inputs = {name: encode(ingress, dtype).to(device) for name, ingress in items(md.ingress)}
+    target, weights = target_tensor(task, dtype), weight_tensor(task, dtype)
+    return Examples(
+        pmap(inputs),
+        None if target is None else target.to(device),
+        None if weights is None else weights.to(device),
+        task.n_rows,
+    )
+
+
+def subject(md: ModelDescriptor) -> Task:
+    """Return the task that a descriptor is over.
+
+    Raises:
+        DataError: it has none.
+    """
+    if not isinstance(md.subject, Task):
+        raise DataError("the network is not fed by a task.", fix="start it with an ingress")
+    return md.subject
+
+
+def target_tensor(task: Task, dtype: torch.dtype) -> Tensor | None:
+    """Return the target as losses take it: ``[rows, 1]`` floating, or ``[rows]`` int64 codes."""
+    series = task.role("target")
+    if series is None or series.null_count():
+        return None
+    if not isinstance(task.kind, Classification):
+        return torch.from_numpy(series.cast(pl.Float64).to_numpy().copy()).to(dtype).reshape(-1, 1)
+    if task.kind.binary:
+        positive = (series.cast(pl.String) == task.kind.positive).to_numpy()
+        return torch.from_numpy(positive.copy()).to(dtype).reshape(-1, 1)
+    return torch.from_numpy(series.to_physical().cast(pl.Int64).to_numpy().copy())
+
+
+def weight_tensor(task: Task, dtype: torch.dtype) -> Tensor | None:
+    """Return the row weights, ``[rows]``, or None."""
+    series = task.role("weight")
+    if series is None:
+        return None
+    return torch.from_numpy(series.cast(pl.Float64).to_numpy().copy()).to(dtype)
+
+
+def predicted(task: Task, outputs: Tensor) -> Prediction:
+    """Return the prediction that a network's outputs mean.
+
+    A logit of 0 or more means the positive class. Numbers are brought back to the unit of the
+    target as the user gave it.
+
+    Args:
+        task: the rows.
+        outputs: ``[rows, 1]`` or ``[rows, classes]``.
+
+    Raises:
+        ShapeError: the outputs have another shape.
+    """
+    kind = task.kind
+    if outputs.ndim != 2 or outputs.shape[1] != kind.output_size:  # noqa: PLR2004
+        raise ShapeError(
+            f"the network gives {tuple(outputs.shape)} for a {kind.name}.",
+            expected=f"[rows, {kind.output_size}]",
+            got=str(tuple(outputs.shape)),
+            fix="end the network with nn.head()",
+        )
+    values = outputs.detach().to(torch.float64).numpy()
+    if not isinstance(kind, Classification):
+        numbers = undo_all(task.target_inverse, values[:, 0])
+        response = pl.Series("response", numbers, dtype=pl.Float64)
+        return _prediction(task, response, None)
+    prob = _probabilities(kind, outputs.detach().to(torch.float64))
+    codes = _codes(kind, values)
+    names = np.array(kind.classes, dtype=object)[codes]
+    response = pl.Series("response", names.tolist(), dtype=pl.Enum(list(kind.classes)))
+    return _prediction(task, response, pl.DataFrame(prob, schema=list(kind.classes)))
+
+
+def _probabilities(kind: Classification, outputs: Tensor) -> np.ndarray:  # type: ignore[type-arg]
+    if not kind.binary:
+        return torch.softmax(outputs, 1).numpy()
+    of_positive = torch.sigmoid(outputs[:, 0]).numpy()
+    of_other = torch.sigmoid(-outputs[:, 0]).numpy()
+    first_positive = kind.classes[0] == kind.positive
+    pair = (of_positive, of_other) if first_positive else (of_other, of_positive)
+    return np.stack(pair, axis=1)
+
+
+def _codes(kind: Classification, values: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+    if not kind.binary:
+        codes: np.ndarray = values.argmax(axis=1)  # type: ignore[type-arg]
+        return codes
+    positive = kind.classes.index(kind.positive or kind.classes[1])
+    return np.where(values[:, 0] >= 0.0, positive, 1 - positive)
+
+
+def _prediction(task: Task, response: pl.Series, prob: pl.DataFrame | None) -> Prediction:
+    truth = task.truth()
+    known = truth is not None and not truth.null_count()
+    return Prediction(
+        task.kind, task.row_id, task.origin, response, truth if known else None, prob
+    )

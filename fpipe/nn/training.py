@@ -1,0 +1,265 @@
+"""The model operator: where a descriptor becomes a trained network."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pyrsistent import PMap
+from torch import Tensor
+
+from fpipe.core.errors import DataError, ParameterError
+from fpipe.core.key import Key
+from fpipe.core.parameter import REQUIRED, boolean, integer, number, one_of, optional, parameter
+from fpipe.core.value import descriptor, value
+from fpipe.data.kind import Classification
+from fpipe.data.prediction import Prediction
+from fpipe.data.task import Task
+from fpipe.graph.context import Context
+from fpipe.graph.graph import operator
+from fpipe.graph.op import Op
+from fpipe.graph.ports import Port
+from fpipe.measure.score import measure
+from fpipe.net.layers.batch_norm import BatchNorm1d
+from fpipe.net.network import Network
+from fpipe.nn.descriptor import ModelDescriptor
+from fpipe.nn.layer_op import DESCRIPTOR
+from fpipe.nn.predicting import examples, predicted, subject
+from fpipe.train.fold import fold_epochs
+from fpipe.train.gradient import evaluate
+from fpipe.train.numerics import Numerics, resolve_device, resolve_numerics
+from fpipe.train.plan import Plan, events
+from fpipe.train.run import Run, Stopping
+from fpipe.train.state import TrainState, Weights
+from fpipe.train.step import initial_state
+
+_WEIGHTS = ("auto", "best", "last")
+
+
+@value
+class TrainedModel:
+    """What the model operator keeps.
+
+    Args:
+        network: the network.
+        state: the state after End.
+        batch: rows per batch at prediction.
+    """
+
+    network: Network
+    state: TrainState
+    batch: int
+
+    @property
+    def history(self) -> tuple[PMap[str, float], ...]:
+        """One map of figures per epoch: ``epoch``, ``train.loss``, ``valid.…``."""
+        return self.state.history
+
+    @property
+    def weights(self) -> Weights:
+        """The weights that predictions use."""
+        return self.state.result if self.state.result is not None else self.state.weights
+
+
+@descriptor
+class Train(Op):
+    """Train the network and predict with it.
+
+    Args:
+        epochs: how often training goes through the rows; 0 leaves the weights as drawn.
+        batch_size: rows per step.
+        patience: evaluations without improvement after which training stops; 0 for never.
+        min_delta: how much better an evaluation must be to count.
+        monitor: what is watched on the validation rows: ``"loss"`` or one of ``measures``.
+        measures: scores of the validation rows that history records, in the user's units.
+        weights: which weights predictions use: ``"best"`` evaluated, ``"last"``, or ``"auto"``:
+            best where patience is set.
+        shuffle: whether each epoch has an order of its own.
+        drop_last: whether a last batch with fewer rows is left out.
+        eval_every: evaluate after every so many epochs, and after the last.
+        predict_batch: rows per batch at prediction; ``batch_size`` by default, at least 1024.
+
+    Raises:
+        ParameterError: loss or optimizer are not set, or patience has no validation rows.
+        DataError: the training rows have one class only, or batch normalisation meets a batch
+            of one row.
+    """
+
+    name = "model"
+    inputs = (DESCRIPTOR,)
+    outputs = (Port("prediction", Prediction),)
+    reads_valid = True
+
+    epochs: int = parameter(default=REQUIRED, check=integer(0))
+    batch_size: int = parameter(default=32, check=integer(1))
+    patience: int = parameter(default=0, check=integer(0))
+    min_delta: float = parameter(default=0.0, check=number(0.0))
+    monitor: str | None = parameter(default=None)
+    measures: tuple[str, ...] = parameter(default=(), convert=lambda x: (x,) if isinstance(x, str) else tuple(x))
+    weights: str = parameter(default="auto", check=one_of(*_WEIGHTS))
+    shuffle: bool = parameter(default=True, check=boolean())
+    drop_last: bool = parameter(default=False, check=boolean())
+    eval_every: int = parameter(default=1, check=integer(1))
+    predict_batch: int | None = parameter(default=None, check=optional(integer(1)))
+
+    def fit(  # type: ignore[override]
+        self,
+        inputs: tuple[ModelDescriptor, ...],
+        *,
+        key: Key,
+        context: Context,
+        valid: tuple[ModelDescriptor, ...] | None = None,
+    ) -> TrainedModel:
+        """Fold over the events of training."""
+        requests = context.requests
+        numerics = resolve_numerics(requests.get("interpreter", "auto"), requests.get("device"))
+        run = self.run(inputs[0], valid[0] if valid else None, numerics)
+        state = initial_state(run, key, numerics)
+        self._report(context, "begin", state)
+        for reached in fold_epochs(run, state, events(run.plan)):
+            if reached.cursor.epoch > state.cursor.epoch:
+                self._report(context, "epoch", reached)
+            state = reached
+        self._report(context, "end", state)
+        return TrainedModel(run.network, state, run.predict_batch)
+
+    def run(self, md: ModelDescriptor, valid: ModelDescriptor | None, numerics: Numerics) -> Run:
+        """Return what training reads: the fold can then be done by hand.
+
+        Args:
+            md: the descriptor over the training rows.
+            valid: the descriptor over the validation rows, or None.
+            numerics: how numbers are computed.
+        """
+        loss, optimizer = self._configured(md)
+        stopping = self._stopping(valid is not None)
+        task = subject(md)
+        _check_classes(task)
+        plan = Plan(
+            rows=task.n_rows,
+            epochs=self.epochs,
+            batch_size=self.batch_size,
+            shuffle=self.shuffle,
+            drop_last=self.drop_last,
+            eval_every=self.eval_every,
+            validates=valid is not None,
+        )
+        network = md.network()
+        _check_smallest_batch(network, plan)
+        held = None if valid is None else examples(valid, numerics.dtype, numerics.device)
+        return Run(
+            network=network,
+            keys=md.keys,
+            loss=loss,
+            optimizer=optimizer,
+            plan=plan,
+            train=examples(md, numerics.dtype, numerics.device),
+            valid=held,
+            scorer=None if valid is None else self._scorer(subject(valid)),
+            stopping=stopping,
+            predict_batch=self.predict_batch or max(self.batch_size, 1024),
+        )
+
+    def apply(
+        self, state: TrainedModel, inputs: tuple[Any, ...], *, key: Key, context: Context
+    ) -> tuple[Any, ...]:
+        """Predict."""
+        del key
+        device = resolve_device(context.requests.get("device"))
+        rows = examples(inputs[0], state.state.numerics.dtype)
+        weights = _on_device(state.weights, device)
+        outputs = evaluate(state.network, weights, rows, state.batch, device)
+        return (predicted(subject(inputs[0]), outputs),)
+
+    def infer(self, types: tuple[Any, ...], *, key: Key, context: Context) -> tuple[Any, ...]:
+        """A prediction."""
+        del key, context
+        self._configured(types[0])
+        return (Prediction,)
+
+    def _configured(self, md: ModelDescriptor) -> Any:
+        for part, example in (("loss", 'nn.loss("mse")'), ("optimizer", 'nn.optimizer("adam")')):
+            if getattr(md, part) is None:
+                raise ParameterError(
+                    f"no {part} is set.",
+                    expected=f"an nn.{part}(...) before nn.model(...)",
+                    got="none",
+                    fix=f"… >> {example} >> nn.model(...)",
+                )
+        return md.loss, md.optimizer
+
+    def _stopping(self, validated: bool) -> Stopping:
+        watched = self.monitor or (self.measures[0] if self.measures else "loss")
+        if watched != "loss" and watched not in self.measures:
+            raise ParameterError(
+                f"the monitor '{watched}' is not measured.",
+                expected=", ".join(("loss", *self.measures)),
+                got=watched,
+                fix=f"nn.model(..., measures=({watched!r},))",
+            )
+        if not validated and (self.patience or self.measures or self.weights == "best"):
+            raise ParameterError(
+                "early stopping and measures need validation rows.",
+                expected="validation rows",
+                got=f"patience={self.patience}, measures={self.measures}, none to validate on",
+                fix="pass validate=0.2 to fp.fit or fp.resample",
+            )
+        keep = self.weights == "best" or (self.weights == "auto" and self.patience > 0)
+        minimize = watched == "loss" or measure(watched).minimize
+        return Stopping(watched, minimize, self.patience, self.min_delta, keep)
+
+    def _scorer(self, task: Task) -> Any:
+        if not self.measures:
+            return None
+        measures = tuple(map(measure, self.measures))
+
+        def scores(outputs: Tensor) -> dict[str, float]:
+            prediction = predicted(task, outputs)
+            return {m.name: prediction.score(m) for m in measures}
+
+        return scores
+
+    def _report(self, context: Context, kind: str, state: TrainState) -> None:
+        last = dict(state.history[-1]) if state.history else {}
+        event = {**last, "kind": kind, "path": context.place, "epochs": self.epochs}
+        for sink in context.sinks:
+            sink.emit({**event, "epoch": state.cursor.epoch, "stopped": state.stopped})
+
+
+model = operator(Train)
+
+
+def _check_classes(task: Task) -> None:
+    target = task.role("target")
+    if target is None or target.null_count():
+        raise DataError(
+            "training needs a target in every row.", fix="fit on a task with its target"
+        )
+    if task.n_rows == 0:
+        raise DataError("there are no training rows.", expected="at least one row", got="0 rows")
+    if isinstance(task.kind, Classification) and target.n_unique() < 2:  # noqa: PLR2004
+        raise DataError(
+            f"all {task.n_rows} training rows have the class '{target[0]}'.",
+            expected="at least two classes in the training rows",
+            got=f"one of {', '.join(task.classes)}",
+            fix="use another split, e.g. fp.cv(folds, stratify=True), or more rows",
+        )
+
+
+def _check_smallest_batch(network: Network, plan: Plan) -> None:
+    rest = plan.rows % plan.batch_size
+    alone = plan.batch_size == 1 or (rest == 1 and not plan.drop_last)
+    norms = [path for path, layer in network.layers.items() if isinstance(layer, BatchNorm1d)]
+    if alone and norms and plan.epochs:
+        raise DataError(
+            f"'{min(norms)}' cannot normalise a training batch of one row.",
+            expected="at least 2 rows in every batch",
+            got=f"{plan.rows} rows in batches of {plan.batch_size} leave a batch of one",
+            fix="use another batch_size, or nn.model(..., drop_last=True)",
+        )
+
+
+def _on_device(weights: Weights, device: str) -> Weights:
+    return Weights(
+        weights.params.transform([lambda _: True], lambda t: t.to(device)),
+        weights.buffers.transform([lambda _: True], lambda t: t.to(device)),
+    )

@@ -1,0 +1,1 @@
+"""Optimizers as values, run by torch.optim."""

@@ -1,0 +1,125 @@
+"""The read-only context of a run: network, loss, optimizer, plan and data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pyrsistent import PMap
+from torch import Tensor
+
+from fpipe.core.key import Key
+from fpipe.core.value import descriptor, value
+from fpipe.measure.loss import Loss
+from fpipe.net.network import Network
+from fpipe.net.shape import Shape
+from fpipe.optim.optimizer import Optimizer
+from fpipe.train.plan import Plan
+
+
+@value
+class Examples:
+    """Rows as tensors, ready for a network.
+
+    Args:
+        inputs: one tensor per input of the network, ``[rows, …]``.
+        target: ``[rows, 1]`` floating, or ``[rows]`` int64 class codes; None where unknown.
+        weights: ``[rows]`` floating, or None.
+        rows: number of rows.
+    """
+
+    inputs: PMap[str, Tensor]
+    target: Tensor | None
+    weights: Tensor | None
+    rows: int
+
+    def take(self, positions: NDArray[np.int64]) -> Batched:
+        """Return the rows at these positions as plain tensors."""
+        index = torch.from_numpy(positions)
+        return Batched(
+            {name: tensor.index_select(0, index) for name, tensor in self.inputs.items()},
+            None if self.target is None else self.target.index_select(0, index),
+            None if self.weights is None else self.weights.index_select(0, index),
+        )
+
+    def chunks(self, size: int) -> list[Batched]:
+        """Return all rows in order, ``size`` at a time."""
+        whole = np.arange(self.rows, dtype=np.int64)
+        return [self.take(whole[i : i + size]) for i in range(0, self.rows, size)]
+
+
+class Batched:
+    """A batch in the inner loop: plain dict and tensors."""
+
+    __slots__ = ("inputs", "target", "weights")
+
+    def __init__(
+        self, inputs: Mapping[str, Tensor], target: Tensor | None, weights: Tensor | None
+    ) -> None:
+        self.inputs = inputs
+        self.target = target
+        self.weights = weights
+
+    @property
+    def rows(self) -> int:
+        """Number of rows."""
+        return next((int(x.shape[0]) for x in self.inputs.values()), 0)
+
+    @property
+    def shapes(self) -> dict[str, Shape]:
+        """The shape of every input."""
+        return {name: tuple(tensor.shape) for name, tensor in self.inputs.items()}
+
+
+@descriptor
+class Stopping:
+    """When to stop early, and which weights to keep.
+
+    Args:
+        monitor: what is watched on the validation rows: ``"loss"`` or a measure's name.
+        minimize: whether smaller is better.
+        patience: evaluations without improvement after which training stops; 0 for never.
+        min_delta: how much better an evaluation must be to count, in the monitor's unit.
+        keep_best: whether predictions use the weights of the best evaluation.
+    """
+
+    monitor: str = "loss"
+    minimize: bool = True
+    patience: int = 0
+    min_delta: float = 0.0
+    keep_best: bool = False
+
+
+Scorer = Callable[[Tensor], Mapping[str, float]]
+"""Turns the network's outputs on the validation rows, ``[rows, …]``, into named scores."""
+
+
+@value
+class Run:
+    """Everything that training reads and never changes.
+
+    Args:
+        network: the network.
+        keys: the key of each layer, by path.
+        loss: the loss.
+        optimizer: the optimizer.
+        plan: how training goes through the rows.
+        train: the training rows.
+        valid: the validation rows, or None.
+        scorer: scores of the outputs on the validation rows, or None.
+        stopping: early stopping.
+        predict_batch: rows per batch where nothing is learned.
+    """
+
+    network: Network
+    keys: PMap[str, Key]
+    loss: Loss
+    optimizer: Optimizer
+    plan: Plan
+    train: Examples
+    valid: Examples | None = None
+    scorer: Scorer | None = None
+    stopping: Stopping = Stopping()
+    predict_batch: int = 1024

@@ -1,0 +1,92 @@
+"""Sinks."""
+
+import io
+
+import pytest
+
+from fpipe.io import progress
+from fpipe.io.progress import LineSink, ProgressSink, SilentSink, Sink, describe
+
+EVENTS = [
+    {"kind": "begin", "path": "model", "epochs": 2},
+    {
+        "kind": "epoch",
+        "path": "model",
+        "epoch": 1,
+        "epochs": 2,
+        "train.loss": 0.5,
+        "valid.loss": None,
+    },
+    {
+        "kind": "epoch",
+        "path": "model",
+        "epoch": 2,
+        "epochs": 2,
+        "train.loss": 0.25,
+        "valid.loss": 1.0,
+    },
+    {"kind": "end", "path": "model", "epochs": 2},
+    {"kind": "fold", "index": 0, "folds": 2, "scores": {"rmse": 1.5}},
+    {"kind": "fold", "index": 1, "folds": 2, "scores": {"rmse": 2.5}},
+]
+LINES = [
+    "model: begin",
+    "model: epoch 1/2  train.loss 0.5",
+    "model: epoch 2/2  train.loss 0.25  valid.loss 1",
+    "model: end",
+    "fold 1/2  rmse 1.5",
+    "fold 2/2  rmse 2.5",
+]
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_lines():
+    assert [describe(event) for event in EVENTS] == LINES
+
+
+@pytest.mark.parametrize("event", [{}, {"kind": "new"}, {"kind": "fold"}, {"kind": "epoch"}])
+def test_unknown_events_are_no_error(event):
+    assert isinstance(describe(event), str)
+    ProgressSink(Terminal()).emit(event)
+
+
+@pytest.mark.parametrize("make", [SilentSink, LineSink, ProgressSink])
+def test_sinks(make):
+    assert isinstance(make(), Sink)
+
+
+def test_silence(capsys):
+    for event in EVENTS:
+        SilentSink().emit(event)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_plain_lines_where_there_is_no_terminal(capsys):
+    sink = ProgressSink()
+    for event in EVENTS:
+        sink.emit(event)
+    assert capsys.readouterr().err.splitlines() == LINES
+
+
+def test_plain_lines_without_rich(monkeypatch):
+    monkeypatch.setattr(progress, "_rich", False)
+    stream = Terminal()
+    ProgressSink(stream).emit(EVENTS[0])
+    assert stream.getvalue() == "model: begin\n"
+
+
+def test_bars_on_a_terminal():
+    pytest.importorskip("rich")
+    stream = Terminal()
+    sink = ProgressSink(stream)
+    for event in EVENTS:
+        sink.emit(event)
+    text = stream.getvalue()
+    assert "model" in text
+    assert "folds" in text
+    assert "2/2" in text
+    assert not sink._inner._display.live.is_started
