@@ -60,8 +60,17 @@ class Key:
         return np.random.Generator(np.random.Philox(self._sequence()))
 
     def generator(self, device: str | torch.device = "cpu") -> torch.Generator:
-        """Return a fresh torch generator, seeded by this key."""
-        return torch.Generator(device=device).manual_seed(self.integer())
+        """Return a fresh torch generator at the start of this key's stream.
+
+        On the CPU all of its 624 words are set: torch's own seeding reads only 32 bits.
+        """
+        made = torch.Generator(device=device).manual_seed(self.integer())
+        if made.device.type == "cpu":
+            state = made.get_state().numpy().copy()
+            words = state[_MT_START : _MT_START + 8 * _MT_WORDS].view(np.uint64)
+            words[:] = self._sequence().generate_state(_MT_WORDS, np.uint32)
+            made.set_state(torch.from_numpy(state))
+        return made
 
     def integer(self, bits: int = 63) -> int:
         """Return one integer from ``[0, 2**bits)``, with at most 63 bits."""
@@ -144,6 +153,9 @@ def require_key(given: Any, function: str) -> Key:
         )
     return given.fold_in(function)
 
+
+_MT_START, _MT_WORDS = 24, 624
+"""Where the words of the Mersenne twister stand in the state of torch's CPU generator."""
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import attrs
 import numpy as np
 import polars as pl
 from pyrsistent import pmap
 
 from fpipe.core.errors import SchemaError, did_you_mean
+from fpipe.core.value import evolve
 from fpipe.data.frame import as_enum, as_frame, text_levels
 from fpipe.data.kind import Classification
 from fpipe.data.schema import TaskType
@@ -41,7 +41,7 @@ def conform(data: Any, outline: TaskType) -> Task:
         if (kept := tuple(c for c in columns_ if c in names))
     }
     kind = outline.kind
-    return attrs.evolve(task, kind=kind, table=pl.DataFrame(columns), roles=pmap(roles))
+    return evolve(task, kind=kind, table=pl.DataFrame(columns), roles=pmap(roles))
 
 
 def _bare_task(frame: pl.DataFrame, outline: TaskType) -> Task:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import attrs
 import polars as pl
 from pyrsistent import PMap, pmap
 
 from fpipe.core.errors import SchemaError, did_you_mean
-from fpipe.core.value import descriptor
+from fpipe.core.value import descriptor, evolve
 from fpipe.data.kind import Kind
 
 ROLES = ("feature", "target", "truth", "group", "stratum", "weight", "order", "name")
@@ -63,7 +62,7 @@ class TaskType:
     ) -> TaskType:
         """Return the type with these features in place of the present ones."""
         others = [(name, dtype) for name, dtype in self.dtypes if name not in self.features]
-        return attrs.evolve(
+        return evolve(
             self,
             dtypes=(*others, *features),
             roles=self.roles.set("feature", tuple(name for name, _ in features)),

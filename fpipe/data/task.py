@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-import attrs
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 from pyrsistent import PMap, pmap
 
 from fpipe.core.errors import DataError, SchemaError
-from fpipe.core.value import value
+from fpipe.core.value import evolve, value
 from fpipe.data.kind import Classification, Kind
 from fpipe.data.schema import ROLES, TaskType, check_columns, typed
 from fpipe.data.target import TargetInverse
@@ -133,7 +131,7 @@ class Task:
             SchemaError: one of them is no feature.
         """
         check_columns(tuple(features), self.features)
-        return attrs.evolve(self, roles=self.roles.set("feature", tuple(features)))
+        return evolve(self, roles=self.roles.set("feature", tuple(features)))
 
     def with_features(self, columns: pl.DataFrame) -> Task:
         """Return the task with these columns as its features, in place of the present ones."""
@@ -149,16 +147,14 @@ class Task:
             )
         table = columns if not others.width else pl.concat([others, columns], how="horizontal")
         names = tuple(columns.columns)
-        return attrs.evolve(self, table=table, roles=self.roles.set("feature", names))
+        return evolve(self, table=table, roles=self.roles.set("feature", names))
 
     def cbind(self, columns: pl.DataFrame) -> Task:
         """Return the task with further feature columns; a column of the same name is replaced."""
         check_rows(columns.height, self.n_rows)
         new = tuple(name for name in columns.columns if name not in self.features)
         table = self.table.with_columns(columns.get_columns())
-        return attrs.evolve(
-            self, table=table, roles=self.roles.set("feature", (*self.features, *new))
-        )
+        return evolve(self, table=table, roles=self.roles.set("feature", (*self.features, *new)))
 
     def rbind(self, other: Task) -> Task:
         """Return the task with the rows of another one below; clashing row ids are replaced.
@@ -176,7 +172,7 @@ class Task:
             )
         table = pl.concat([self.table, other.table.select(self.table.columns)])
         ids, origins = _fresh_ids(self, other)
-        return attrs.evolve(
+        return evolve(
             self,
             table=table,
             row_id=np.concatenate([self.row_id, ids]),
@@ -197,14 +193,14 @@ class Task:
             check_columns(columns, tuple(self.table.columns))
         taken = {c for role, columns in new.items() if role != "feature" for c in columns}
         features = new.get("feature", tuple(f for f in self.features if f not in taken))
-        return attrs.evolve(self, roles=self.roles.update(pmap(new)).set("feature", features))
+        return evolve(self, roles=self.roles.update(pmap(new)).set("feature", features))
 
     def with_valid(self, valid: Task | None) -> Task:
         """Return the task with another validation task (or none) riding along."""
-        return attrs.evolve(self, valid=valid)
+        return evolve(self, valid=valid)
 
     def _rows(self, rows: Rows, ids: Rows) -> Task:
-        return attrs.evolve(self, table=self.table[rows], row_id=ids, origin=self.origin[rows])
+        return evolve(self, table=self.table[rows], row_id=ids, origin=self.origin[rows])
 
     def __repr__(self) -> str:
         return _text(self)

@@ -80,9 +80,7 @@ def run(
     return fitted, _single(out)
 
 
-def transform(
-    graph: Joinable, task: Data, *, key: Key, validate: Validate = None
-) -> Any:
+def transform(graph: Joinable, task: Data, *, key: Key, validate: Validate = None) -> Any:
     """Fit a graph to a task and return only what leaves it.
 
     Example:

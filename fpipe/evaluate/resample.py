@@ -57,7 +57,7 @@ class ResampleResult:
         Folds share training rows, so this is a guide and no confidence interval.
         """
         scores = self.score(by)
-        if len(scores) < 2:  # noqa: PLR2004
+        if len(scores) < 2:
             return float("nan")
         return float(np.std(scores, ddof=1) / np.sqrt(len(scores)))
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import attrs
-
 from fpipe.core.errors import GraphError, ParameterError, did_you_mean
 from fpipe.core.parameter import REQUIRED, parameter
-from fpipe.core.value import descriptor
+from fpipe.core.value import descriptor, evolve
 from fpipe.graph.graph import Graph, Joinable, as_graph, node
 from fpipe.graph.op import Macro
 from fpipe.graph.ports import Port
@@ -60,7 +58,7 @@ class Branch(Macro):
 
     def with_graphs(self, graphs: Mapping[str, Graph]) -> Branch:
         """Return the branch with other graphs under the same names."""
-        return attrs.evolve(self, options=tuple((name, graphs[name]) for name, _ in self.options))
+        return evolve(self, options=tuple((name, graphs[name]) for name, _ in self.options))
 
 
 def branch(*, id: str | None = None, selection: str | None = None, **options: Joinable) -> Graph:

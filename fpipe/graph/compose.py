@@ -65,9 +65,7 @@ def pick(wiring: _W, which: str | int | tuple[str | int, ...]) -> _W:
     return _wired(wiring, len(wiring.ports), wiring.nodes, outputs)
 
 
-def _wired(
-    like: _W, inputs: int, nodes: tuple[Node, ...], outputs: tuple[Source, ...]
-) -> _W:
+def _wired(like: _W, inputs: int, nodes: tuple[Node, ...], outputs: tuple[Source, ...]) -> _W:
     return type(like)(*normal_form(inputs, nodes, outputs))
 
 
@@ -84,8 +82,7 @@ def _feeds(left: Wiring, right: Wiring) -> tuple[tuple[int, ...], ...]:
         f"the left graph has {_count(gives, 'output')} but the right graph has "
         f"{_count(takes, 'input')}.",
         expected="as many outputs as inputs, one output, or one variadic input",
-        got=f"left outputs  ({_listed(left.output_ports)})\n"
-        f"right inputs  ({_listed(right.ports)})",
+        got=f"left outputs  ({_listed(left.output_ports)})\nright inputs  ({_listed(right.ports)})",
         at=f"{_ends(left)} >> {_starts(right)}",
         fix="add the missing inputs with &, or merge the outputs first",
         outputs=gives,
@@ -101,8 +98,7 @@ def _check_types(left: Wiring, right: Wiring, feeds: tuple[tuple[int, ...], ...]
                 raise GraphError(
                     f"what '{_ends(left)}' gives cannot enter '{_starts(right)}'.",
                     expected=f"{port.type.__name__} at input '{port.name}'",
-                    got=f"{leaving[position].type.__name__} "
-                    f"from output '{leaving[position].name}'",
+                    got=f"{leaving[position].type.__name__} from output '{leaving[position].name}'",
                     at=f"{_ends(left)} >> {_starts(right)}",
                     fix=_type_fix(leaving[position], port),
                 )

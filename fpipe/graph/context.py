@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-import attrs
 from pyrsistent import PMap, pmap
 
-from fpipe.core.value import value
+from fpipe.core.value import evolve, value
 
 
 class Sink(Protocol):
@@ -34,7 +33,7 @@ class Context:
 
     def below(self, name: str) -> Context:
         """Return the surroundings of the node ``name`` inside this one."""
-        return attrs.evolve(self, path=(*self.path, name))
+        return evolve(self, path=(*self.path, name))
 
     @property
     def place(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from pyrsistent import PMap
@@ -36,7 +37,8 @@ class Fitted:
         Raises:
             ParameterError: there is no such node.
         """
-        states, rest = self.states, path
+        rest = path
+        states: Mapping[str, Any] = self.states
         while True:
             head, rest = split_head(rest)
             if head not in states:

@@ -10,11 +10,11 @@ import attrs
 
 from fpipe.core.errors import GraphError, ParameterError, did_you_mean
 from fpipe.core.parameter import label as label_field
-from fpipe.core.value import descriptor
+from fpipe.core.value import descriptor, evolve
 from fpipe.graph import compose, settings, text
 from fpipe.graph.op import Macro, Op
-from fpipe.graph.ports import Node, Port, from_input
-from fpipe.graph.wiring import Wiring, node_ids
+from fpipe.graph.ports import Node, Port, Source, from_input
+from fpipe.graph.wiring import Wiring, node_ids, normal_form
 
 _P = ParamSpec("_P")
 
@@ -27,7 +27,7 @@ class Graph(Wiring):
         label: a name to show; no part of what the graph is.
     """
 
-    label: str | None = label_field()
+    label: str | None = label_field(default=None)
 
     def __rshift__(self, other: Joinable) -> Graph:
         return compose.then(self, as_graph(other))
@@ -67,7 +67,7 @@ class Graph(Wiring):
 
     def named(self, label: str) -> Graph:
         """Return the same graph under a name to show."""
-        return attrs.evolve(self, label=label)
+        return evolve(self, label=label)
 
     def mermaid(self) -> str:
         """Return the graph as mermaid flowchart text."""
@@ -113,15 +113,15 @@ class Wrap(Macro):
 
     def with_graphs(self, graphs: Mapping[str, Graph]) -> Wrap:
         """Return the node around another graph."""
-        return attrs.evolve(self, graph=graphs[""])
+        return evolve(self, graph=graphs[""])
 
 
 def node(op: Op) -> Graph:
     """Return the graph of one operator."""
     ports = tuple(op.inputs)
     wired = Node(op, tuple(from_input(i) for i in range(len(ports))))
-    outputs = tuple(compose.Source(0, i) for i in range(len(op.outputs)))
-    return Graph(*compose.normal_form(len(ports), (wired,), outputs))
+    outputs = tuple(Source(0, i) for i in range(len(op.outputs)))
+    return Graph(*normal_form(len(ports), (wired,), outputs))
 
 
 def identity(n: int = 1) -> Graph:

@@ -83,7 +83,9 @@ def infer_graph(
         del position
         below, own_key = context.below(name), key.fold_in(name)
         if isinstance(op, Macro):
-            leaving, inner = infer_graph(expansion(op, entering), entering, key=own_key, context=below)
+            leaving, inner = infer_graph(
+                expansion(op, entering), entering, key=own_key, context=below
+            )
             found.extend(inner)
             return leaving
         leaving = op.infer(entering, key=own_key, context=below)

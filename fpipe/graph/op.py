@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-import attrs
 from pyrsistent import PMap, pmap
 
 from fpipe.core.parameter import Check, optional, parameter
-from fpipe.core.value import descriptor, value
+from fpipe.core.tree import fields_of
+from fpipe.core.value import descriptor, evolve, value
 from fpipe.graph.context import Context
-from fpipe.graph.ports import Port
 
 _ID = Check(
     "a name without dots, brackets or spaces",
@@ -37,8 +36,8 @@ class Op:
     """
 
     name: ClassVar[str]
-    inputs: ClassVar[tuple[Port, ...]] | Any
-    outputs: ClassVar[tuple[Port, ...]] | Any
+    inputs: ClassVar[Any]
+    outputs: ClassVar[Any]
     reads_valid: ClassVar[bool] = False
     exempt: ClassVar[Mapping[str, str]] = {}
     graph_fields: ClassVar[tuple[str, ...]] = ()
@@ -64,12 +63,12 @@ class Op:
     def parameters(self) -> dict[str, Any]:
         """Return the parameters by name: all fields but the id, overrides and inner graphs."""
         hidden = {"id", "overrides", *type(self).graph_fields}
-        fields = attrs.fields(type(self))
+        fields = fields_of(type(self))
         return {a.name: getattr(self, a.name) for a in fields if a.name not in hidden}
 
     def with_parameters(self, changes: Mapping[str, Any]) -> Op:
         """Return the op with some parameters replaced."""
-        return attrs.evolve(self, **changes)
+        return evolve(self, **changes)
 
     def infer(self, types: tuple[Any, ...], *, key: Any, context: Context) -> tuple[Any, ...]:
         """Return what is known of the outputs from what is known of the inputs, without data."""

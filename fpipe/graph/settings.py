@@ -7,12 +7,12 @@ import re
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-import attrs
 from pyrsistent import pmap
 
 from fpipe.core.errors import ParameterError, did_you_mean
 from fpipe.core.parameter import REQUIRED
 from fpipe.core.tree import items
+from fpipe.core.value import evolve
 from fpipe.graph.context import joined
 from fpipe.graph.op import Macro, Op
 from fpipe.graph.ports import Node
@@ -82,7 +82,7 @@ def set_params(wiring: _W, changes: Mapping[str, Any]) -> _W:
         Node(set_op(node.op, by_node[name], name), node.sources) if name in by_node else node
         for name, node in zip(ids, wiring.nodes, strict=True)
     )
-    return attrs.evolve(wiring, nodes=nodes)
+    return evolve(wiring, nodes=nodes)
 
 
 def set_op(op: Op, changes: Mapping[str, Any], place: str) -> Op:
@@ -131,7 +131,7 @@ def _set_below(macro: Macro, below: Mapping[str, Any], place: str) -> Macro:
         except ParameterError as error:
             raise error.located(joined((place, prefix)) if prefix else place) from error
     changed = macro.with_graphs(graphs) if per_graph else macro
-    return attrs.evolve(changed, overrides=pmap(dict(changed.overrides) | overrides))
+    return evolve(changed, overrides=pmap(dict(changed.overrides) | overrides))
 
 
 def _prefix_of(path: str, graphs: Mapping[str, Any]) -> str | None:

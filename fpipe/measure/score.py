@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fpipe.core.errors import DataError, ParameterError, ShapeError, did_you_mean
-from fpipe.core.parameter import REQUIRED, boolean, one_of, parameter, text
+from fpipe.core.parameter import boolean, one_of, parameter, text
 from fpipe.core.value import descriptor
 
 Array = NDArray[Any]
@@ -29,9 +29,9 @@ class Measure:
         binary_only: whether it is defined for two classes only.
     """
 
-    name: str = parameter(default=REQUIRED, check=text())
-    minimize: bool = parameter(default=REQUIRED, check=boolean())
-    needs: Literal["response", "prob"] = parameter(default=REQUIRED, check=one_of("response", "prob"))
+    name: str = parameter(check=text())
+    minimize: bool = parameter(check=boolean())
+    needs: Literal["response", "prob"] = parameter(check=one_of("response", "prob"))
     kind: Literal["classification", "regression"] = parameter(
         check=one_of("classification", "regression")
     )

@@ -11,7 +11,7 @@ from fpipe.core.errors import StateError
 from fpipe.core.key import Key
 
 
-class KeyedMode(TorchDispatchMode):
+class KeyedMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """While active in this thread, hand a key's generator to every operation that draws.
 
     Operations are recognised by torch's own tag ``nondeterministic_seeded``. One that has no
@@ -22,12 +22,10 @@ class KeyedMode(TorchDispatchMode):
     """
 
     def __init__(self, key: Key) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._generator = key.generator()
 
-    def __torch_dispatch__(
-        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
-    ) -> Any:
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Run one operation."""
         del types
         kwargs = dict(kwargs or {})
@@ -35,7 +33,8 @@ class KeyedMode(TorchDispatchMode):
             return func(*args, **kwargs)
         if func is torch.ops.aten.native_dropout.default:
             return self._dropout(*args, **kwargs)
-        if not any(argument.name == "generator" for argument in func._schema.arguments):
+        arguments = func._schema.arguments  # noqa: SLF001
+        if not any(argument.name == "generator" for argument in arguments):
             raise StateError(
                 f"the operation {func} draws and takes no generator.",
                 expected="operations whose randomness can be keyed",

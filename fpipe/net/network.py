@@ -201,9 +201,7 @@ def init_layers(
     return pmap(params), pmap(buffers)
 
 
-def all_shapes(
-    network: Network, inputs: Mapping[str, Shape]
-) -> dict[str, tuple[Shape, ...]]:
+def all_shapes(network: Network, inputs: Mapping[str, Shape]) -> dict[str, tuple[Shape, ...]]:
     """Return the shapes that leave every layer, by path."""
     found: dict[str, tuple[Shape, ...]] = {}
     for path, layer, wires, *_ in program(network):

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import attrs
-
 from fpipe.core.errors import GraphError
 from fpipe.core.parameter import REQUIRED, integer, parameter
-from fpipe.core.value import descriptor
+from fpipe.core.value import descriptor, evolve
 from fpipe.graph.graph import Graph, Joinable, as_graph, identity, node, wrap
 from fpipe.graph.op import Macro
 from fpipe.graph.ports import Port
@@ -50,7 +48,7 @@ class Block(Macro):
         return self.graph.output_ports
 
     def expand(self, types: tuple[Any, ...]) -> Graph:
-        """Return the copies behind each other, wrapped as ``[0]``, ``[1]``, …"""
+        """Return the copies behind each other, wrapped as ``[0]``, ``[1]`` and so on."""
         copies = identity(len(self.graph.ports))
         for i in range(self.n_blocks):
             copies = copies >> wrap(self.graph, id=f"[{i}]")
@@ -62,7 +60,7 @@ class Block(Macro):
 
     def with_graphs(self, graphs: Mapping[str, Graph]) -> Block:
         """Return the block of another graph."""
-        return attrs.evolve(self, graph=graphs[""])
+        return evolve(self, graph=graphs[""])
 
 
 def block(graph: Joinable, n_blocks: int | None = None, *, id: str | None = None) -> Graph:

@@ -9,7 +9,7 @@ import attrs
 
 from fpipe.core.errors import ParameterError, did_you_mean
 from fpipe.core.key import Key
-from fpipe.core.value import descriptor
+from fpipe.core.value import descriptor, evolve
 from fpipe.graph.context import Context
 from fpipe.graph.graph import Graph, node
 from fpipe.graph.op import Op
@@ -40,7 +40,7 @@ class Configure(Op):
 
     def with_parameters(self, changes: Mapping[str, Any]) -> Configure:
         """Return the operator with some fields of the part replaced."""
-        return self.with_part(attrs.evolve(self.part(), **changes))
+        return self.with_part(evolve(self.part(), **changes))
 
     def configured(self, into: ModelDescriptor) -> ModelDescriptor:
         """Return the descriptor with the part set."""
@@ -72,7 +72,7 @@ class SetLoss(Configure):
 
     def with_part(self, part: Loss) -> SetLoss:
         """Return the operator that sets another loss."""
-        return attrs.evolve(self, loss=part)
+        return evolve(self, loss=part)
 
     def configured(self, into: ModelDescriptor) -> ModelDescriptor:
         """Set the loss; it must fit the task, and none may be set already."""
@@ -86,7 +86,7 @@ class SetLoss(Configure):
                 got=self.loss.name,
                 fix=f'nn.loss("{fitting[0]}")' if fitting else None,
             )
-        return attrs.evolve(into, loss=self.loss)
+        return evolve(into, loss=self.loss)
 
 
 @descriptor
@@ -103,12 +103,12 @@ class SetOptimizer(Configure):
 
     def with_part(self, part: Optimizer) -> SetOptimizer:
         """Return the operator that sets another optimizer."""
-        return attrs.evolve(self, optimizer=part)
+        return evolve(self, optimizer=part)
 
     def configured(self, into: ModelDescriptor) -> ModelDescriptor:
         """Set the optimizer; none may be set already."""
         _check_free(into.optimizer, "optimizer")
-        return attrs.evolve(into, optimizer=self.optimizer)
+        return evolve(into, optimizer=self.optimizer)
 
 
 def loss(loss: str | Loss, *, id: str | None = None, **parameters: Any) -> Graph:
@@ -153,7 +153,7 @@ def _made(
     given: Any, known: Mapping[str, Any], cls: type, what: str, parameters: Mapping[str, Any]
 ) -> Any:
     if isinstance(given, cls):
-        return attrs.evolve(given, **_checked(type(given), parameters))  # type: ignore[misc]
+        return evolve(given, **_checked(type(given), parameters))
     if given not in known:
         raise ParameterError(
             f"there is no {what} '{given}'.",

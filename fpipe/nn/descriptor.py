@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, TypeAlias
 
-import attrs
 import torch
 from pyrsistent import PMap, pmap
 
@@ -12,7 +11,7 @@ from fpipe.core.equality import same
 from fpipe.core.errors import GraphError
 from fpipe.core.key import Key
 from fpipe.core.tree import items
-from fpipe.core.value import descriptor, value
+from fpipe.core.value import descriptor, evolve, value
 from fpipe.data.schema import TaskType
 from fpipe.data.task import Task
 from fpipe.measure.loss import Loss
@@ -78,12 +77,12 @@ class ModelDescriptor:
 
     def outline(self) -> ModelDescriptor:
         """Return the descriptor with types in place of data."""
-        bare = {name: attrs.evolve(i, view=_typed(i.view)) for name, i in self.ingress.items()}
-        return attrs.evolve(self, ingress=pmap(bare), subject=_typed(self.subject), valid=None)
+        bare = {name: evolve(i, view=_typed(i.view)) for name, i in self.ingress.items()}
+        return evolve(self, ingress=pmap(bare), subject=_typed(self.subject), valid=None)
 
     def with_valid(self, valid: ModelDescriptor | None) -> ModelDescriptor:
         """Return the descriptor with another one over validation rows (or none)."""
-        return attrs.evolve(self, valid=valid)
+        return evolve(self, valid=valid)
 
     def network(self) -> Network:
         """Return the network so far; its outputs are the pointers."""
@@ -119,14 +118,14 @@ def append(
         key: what the layer is drawn from.
     """
     wires = tuple(pointer.wire for pointer in into.pointers)
-    grown = attrs.evolve(
+    grown = evolve(
         into,
         layers=into.layers.set(path, layer),
         wires=into.wires.set(path, wires),
         keys=into.keys.set(path, key),
     )
     return tuple(
-        attrs.evolve(grown, pointers=(Pointer(Wire(path, port), shape),))
+        evolve(grown, pointers=(Pointer(Wire(path, port), shape),))
         for port, shape in enumerate(shapes)
     )
 
@@ -178,7 +177,8 @@ def _union(a: PMap[str, Any], b: PMap[str, Any], what: str) -> PMap[str, Any]:
                 fix=f"give one of them another id, e.g. id='{name.rpartition('.')[2]}_b'",
                 name=name,
             )
-    return a.update(b)
+    joined: PMap[str, Any] = a.update(b)
+    return joined
 
 
 def _agreed(a: Any, b: Any, what: str) -> Any:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import attrs
 import numpy as np
 import polars as pl
 import torch
@@ -13,7 +12,7 @@ from torch import Tensor
 
 from fpipe.core.errors import DataError, SchemaError
 from fpipe.core.key import Key
-from fpipe.core.value import descriptor
+from fpipe.core.value import descriptor, evolve
 from fpipe.data.schema import TaskType, check_columns, is_numeric
 from fpipe.data.task import Task
 from fpipe.graph.context import Context
@@ -143,9 +142,9 @@ def _entered(
 def _subject(task: View) -> View:
     """Return the task without its features."""
     if isinstance(task, TaskType):
-        return attrs.evolve(task.with_features((), open=False), name=task.name)
+        return evolve(task.with_features((), open=False), name=task.name)
     roles = task.roles.set("feature", ())
-    return attrs.evolve(task, table=task.table.drop(task.features), roles=roles, valid=None)
+    return evolve(task, table=task.table.drop(task.features), roles=roles, valid=None)
 
 
 def _without_valid(task: View) -> View:

@@ -64,9 +64,7 @@ class LayerOp(Op):
         joined = join(*inputs)
         return append(joined, context.place, state, state.shapes(_shapes(joined)), key)
 
-    def infer(
-        self, types: tuple[Any, ...], *, key: Key, context: Context
-    ) -> tuple[Any, ...]:
+    def infer(self, types: tuple[Any, ...], *, key: Key, context: Context) -> tuple[Any, ...]:
         """Append the layer, or a pending one where sizes or parameters are missing."""
         joined = join(*types)
         shapes = _shapes(joined)

@@ -78,7 +78,7 @@ def predicted(task: Task, outputs: Tensor) -> Prediction:
         ShapeError: the outputs have another shape.
     """
     kind = task.kind
-    if outputs.ndim != 2 or outputs.shape[1] != kind.output_size:  # noqa: PLR2004
+    if outputs.ndim != 2 or outputs.shape[1] != kind.output_size:
         raise ShapeError(
             f"the network gives {tuple(outputs.shape)} for a {kind.name}.",
             expected=f"[rows, {kind.output_size}]",
@@ -97,7 +97,7 @@ def predicted(task: Task, outputs: Tensor) -> Prediction:
     return _prediction(task, response, pl.DataFrame(prob, schema=list(kind.classes)))
 
 
-def _probabilities(kind: Classification, outputs: Tensor) -> np.ndarray:  # type: ignore[type-arg]
+def _probabilities(kind: Classification, outputs: Tensor) -> np.ndarray:
     if not kind.binary:
         return torch.softmax(outputs, 1).numpy()
     of_positive = torch.sigmoid(outputs[:, 0]).numpy()
@@ -107,9 +107,9 @@ def _probabilities(kind: Classification, outputs: Tensor) -> np.ndarray:  # type
     return np.stack(pair, axis=1)
 
 
-def _codes(kind: Classification, values: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+def _codes(kind: Classification, values: np.ndarray) -> np.ndarray:
     if not kind.binary:
-        codes: np.ndarray = values.argmax(axis=1)  # type: ignore[type-arg]
+        codes: np.ndarray = values.argmax(axis=1)
         return codes
     positive = kind.classes.index(kind.positive or kind.classes[1])
     return np.where(values[:, 0] >= 0.0, positive, 1 - positive)
@@ -118,6 +118,4 @@ def _codes(kind: Classification, values: np.ndarray) -> np.ndarray:  # type: ign
 def _prediction(task: Task, response: pl.Series, prob: pl.DataFrame | None) -> Prediction:
     truth = task.truth()
     known = truth is not None and not truth.null_count()
-    return Prediction(
-        task.kind, task.row_id, task.origin, response, truth if known else None, prob
-    )
+    return Prediction(task.kind, task.row_id, task.origin, response, truth if known else None, prob)

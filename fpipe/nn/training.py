@@ -94,14 +94,16 @@ class Train(Op):
     patience: int = parameter(default=0, check=integer(0))
     min_delta: float = parameter(default=0.0, check=number(0.0))
     monitor: str | None = parameter(default=None)
-    measures: tuple[str, ...] = parameter(default=(), convert=lambda x: (x,) if isinstance(x, str) else tuple(x))
+    measures: tuple[str, ...] = parameter(
+        default=(), convert=lambda x: (x,) if isinstance(x, str) else tuple(x)
+    )
     weights: str = parameter(default="auto", check=one_of(*_WEIGHTS))
     shuffle: bool = parameter(default=True, check=boolean())
     drop_last: bool = parameter(default=False, check=boolean())
     eval_every: int = parameter(default=1, check=integer(1))
     predict_batch: int | None = parameter(default=None, check=optional(integer(1)))
 
-    def fit(  # type: ignore[override]
+    def fit(
         self,
         inputs: tuple[ModelDescriptor, ...],
         *,
@@ -236,7 +238,7 @@ def _check_classes(task: Task) -> None:
         )
     if task.n_rows == 0:
         raise DataError("there are no training rows.", expected="at least one row", got="0 rows")
-    if isinstance(task.kind, Classification) and target.n_unique() < 2:  # noqa: PLR2004
+    if isinstance(task.kind, Classification) and target.n_unique() < 2:
         raise DataError(
             f"all {task.n_rows} training rows have the class '{target[0]}'.",
             expected="at least two classes in the training rows",

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-import attrs
 import polars as pl
 
 from fpipe.core.errors import DataError
 from fpipe.core.key import Key
-from fpipe.core.value import descriptor
+from fpipe.core.value import descriptor, evolve
 from fpipe.data.schema import TaskType, check_columns
 from fpipe.data.task import Task
 from fpipe.graph.graph import operator
@@ -51,9 +50,7 @@ class Impute(TaskOp):
         """Fill the same features."""
         del key
         check_columns(tuple(name for name, _ in state), task.features)
-        return attrs.evolve(
-            task, table=task.table.with_columns([self.filled(n, v) for n, v in state])
-        )
+        return evolve(task, table=task.table.with_columns([self.filled(n, v) for n, v in state]))
 
     def filled(self, name: str, value: float | str | bool) -> pl.Expr:
         """Return a feature with its missing values filled."""
@@ -82,7 +79,7 @@ class ImputeMedian(Impute):
     def typed(self, task: TaskType) -> TaskType:
         """Numbers become floats."""
         changed = set(self.chooses.of(task))
-        return attrs.evolve(
+        return evolve(
             task, dtypes=tuple((n, pl.Float64() if n in changed else t) for n, t in task.dtypes)
         )
 

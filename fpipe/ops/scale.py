@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import attrs
 import polars as pl
 
 from fpipe.core.errors import DataError, ParameterError
 from fpipe.core.key import Key
 from fpipe.core.parameter import boolean, parameter
-from fpipe.core.value import descriptor
+from fpipe.core.value import descriptor, evolve
 from fpipe.data.kind import Classification
 from fpipe.data.schema import TaskType, check_columns
 from fpipe.data.target import Affine
@@ -71,12 +70,12 @@ class Scale(TaskOp):
         table = task.table.with_columns(
             [(pl.col(n).cast(pl.Float64) - shift) / scale for n, shift, scale in triples]
         )
-        return attrs.evolve(task, table=table)
+        return evolve(task, table=table)
 
     def typed(self, task: TaskType) -> TaskType:
         """The scaled features become floats."""
         changed = set(numeric().of(task))
-        return attrs.evolve(
+        return evolve(
             task, dtypes=tuple((n, pl.Float64() if n in changed else t) for n, t in task.dtypes)
         )
 
@@ -114,11 +113,11 @@ class ScaleTarget(TaskOp):
         del key
         inverse = (*task.target_inverse, state)
         if task.target is None:
-            return attrs.evolve(task, target_inverse=inverse)
+            return evolve(task, target_inverse=inverse)
         name = task.target
         kept = task if task.roles.get("truth") else _with_truth(task)
         scaled = (pl.col(name).cast(pl.Float64) - state.shift) / state.scale
-        return attrs.evolve(kept, table=kept.table.with_columns(scaled), target_inverse=inverse)
+        return evolve(kept, table=kept.table.with_columns(scaled), target_inverse=inverse)
 
     def typed(self, task: TaskType) -> TaskType:
         """The target stays a float; the one that entered is kept as the truth."""
@@ -127,7 +126,7 @@ class ScaleTarget(TaskOp):
             return task
         name = truth_name(task.target)
         roles = task.roles.set("truth", (name,))
-        return attrs.evolve(task, dtypes=(*task.dtypes, (name, pl.Float64())), roles=roles)
+        return evolve(task, dtypes=(*task.dtypes, (name, pl.Float64())), roles=roles)
 
 
 scale = operator(Scale)
@@ -143,7 +142,7 @@ def _with_truth(task: Task) -> Task:
     name = truth_name(task.target or "")
     truth = task.column(task.target or "").alias(name)
     roles = task.roles.set("truth", (name,))
-    return attrs.evolve(task, table=task.table.with_columns(truth), roles=roles)
+    return evolve(task, table=task.table.with_columns(truth), roles=roles)
 
 
 def _check_regression(task: Task | TaskType) -> None:

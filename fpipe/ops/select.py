@@ -33,9 +33,7 @@ class Select(TaskOp):
 
     name = "select"
 
-    selector: Selector = parameter(
-        default=REQUIRED, check=instance_of(Selector), convert=_selector
-    )
+    selector: Selector = parameter(default=REQUIRED, check=instance_of(Selector), convert=_selector)
 
     def learn(self, task: Task, key: Key) -> tuple[str, ...]:
         """Capture the chosen features."""

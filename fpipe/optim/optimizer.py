@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-import attrs
 import torch
 from pyrsistent import PMap, pmap
 from torch import Tensor
 
 from fpipe.core.errors import ParameterError, did_you_mean
 from fpipe.core.parameter import REQUIRED, Check, boolean, number, parameter
-from fpipe.core.tree import items
+from fpipe.core.tree import fields_of, items
 from fpipe.core.value import descriptor, value
 
 _BETAS = Check(
@@ -33,7 +32,7 @@ class Optimizer:
 
         ``foreach`` and ``fused`` are switched off: they are other kernels with other bits.
         """
-        settings = attrs.asdict(self, recurse=False)
+        settings = {a.name: getattr(self, a.name) for a in fields_of(type(self))}
         make: Any = self.torch_class
         made: torch.optim.Optimizer = make(leaves, foreach=False, fused=False, **settings)
         return made

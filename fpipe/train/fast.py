@@ -7,11 +7,11 @@ the bit as the reference's (a law holds it to that).
 
 from __future__ import annotations
 
-import attrs
 import numpy as np
 from numpy.typing import NDArray
 from pyrsistent import pmap
 
+from fpipe.core.value import evolve
 from fpipe.net.layer import Keep
 from fpipe.net.network import make_draws, planned_draws, program
 from fpipe.optim.optimizer import LiveOptimizer
@@ -58,8 +58,8 @@ class Machine:
     def state(self) -> TrainState:
         """Return the present state; it shares no memory with what goes on."""
         if self._dirty:
-            totals = attrs.evolve(self._rest.totals, loss=self._totals[0], rows=self._totals[1])
-            self._rest = attrs.evolve(
+            totals = evolve(self._rest.totals, loss=self._totals[0], rows=self._totals[1])
+            self._rest = evolve(
                 self._rest,
                 weights=Weights(self._live.params(), pmap(self._buffers)),
                 optimizer=self._live.state(),

@@ -104,7 +104,9 @@ class TrainState:
         figures = ", ".join(f"{k} {v:.4g}" for k, v in sorted(last.items()) if k != "epoch")
         count = sum(tensor.numel() for tensor in self.weights.params.values())
         note = ", stopped early" if self.stopped else ""
-        return f"TrainState (epoch {at.epoch}, step {at.step}{note}, {count:,} parameters; {figures})"
+        return (
+            f"TrainState (epoch {at.epoch}, step {at.step}{note}, {count:,} parameters; {figures})"
+        )
 
 
 def figures(**values: float) -> PMap[str, float]:

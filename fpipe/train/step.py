@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from functools import singledispatch
 
-import attrs
 from pyrsistent import PMap, pmap
 
 from fpipe.core.errors import StateError
 from fpipe.core.key import Key
+from fpipe.core.value import evolve
 from fpipe.net.network import init_layers, make_draws, planned_draws, program
 from fpipe.optim.optimizer import LiveOptimizer, OptimizerState
 from fpipe.train.gradient import evaluate, gradient
@@ -60,8 +60,8 @@ def _(event: Begin, run: Run, state: TrainState) -> TrainState:
 
 @on_event.register
 def _(event: EpochBegin, run: Run, state: TrainState) -> TrainState:
-    cursor = attrs.evolve(state.cursor, epoch=event.epoch, batch=0)
-    return attrs.evolve(state, cursor=cursor, totals=Totals())
+    cursor = evolve(state.cursor, epoch=event.epoch, batch=0)
+    return evolve(state, cursor=cursor, totals=Totals())
 
 
 @on_event.register
@@ -71,11 +71,9 @@ def _(event: Batch, run: Run, state: TrainState) -> TrainState:
     draws = make_draws(planned_draws(run.network, batch.shapes), run.keys, state.cursor.step)
     live = LiveOptimizer(run.optimizer, state.weights.params, state.optimizer)
     steps = program(run.network, state.weights.params, state.weights.buffers)
-    found = gradient(
-        run.network, steps, run.loss, live.leaves, state.weights.buffers, batch, draws
-    )
+    found = gradient(run.network, steps, run.loss, live.leaves, state.weights.buffers, batch, draws)
     live.step(found.grads)
-    return attrs.evolve(
+    return evolve(
         state,
         weights=Weights(live.params(), pmap(found.buffers)),
         optimizer=live.state(),
@@ -86,14 +84,14 @@ def _(event: Batch, run: Run, state: TrainState) -> TrainState:
 
 @on_event.register
 def _(event: EpochEnd, run: Run, state: TrainState) -> TrainState:
-    return attrs.evolve(state, history=(*state.history, epoch_figures(event.epoch, state.totals)))
+    return evolve(state, history=(*state.history, epoch_figures(event.epoch, state.totals)))
 
 
 @on_event.register
 def _(event: Validate, run: Run, state: TrainState) -> TrainState:
     scores = judge(run, state.weights, state.numerics.device)
     row = state.history[-1].update(pmap({f"valid.{name}": x for name, x in scores.items()}))
-    judged = attrs.evolve(state, history=(*state.history[:-1], row))
+    judged = evolve(state, history=(*state.history[:-1], row))
     return consider(run, judged, event.epoch, scores[run.stopping.monitor])
 
 
@@ -101,12 +99,12 @@ def _(event: Validate, run: Run, state: TrainState) -> TrainState:
 def _(event: End, run: Run, state: TrainState) -> TrainState:
     best = state.best.weights if state.best is not None else None
     result = best if run.stopping.keep_best and best is not None else state.weights
-    return attrs.evolve(state, result=result, cursor=attrs.evolve(state.cursor, ended=True))
+    return evolve(state, result=result, cursor=evolve(state.cursor, ended=True))
 
 
 def after_batch(cursor: Cursor) -> Cursor:
     """Return the cursor one step further."""
-    return attrs.evolve(cursor, batch=cursor.batch + 1, step=cursor.step + 1)
+    return evolve(cursor, batch=cursor.batch + 1, step=cursor.step + 1)
 
 
 def epoch_figures(epoch: int, totals: Totals) -> PMap[str, float]:
@@ -149,8 +147,6 @@ def consider(run: Run, state: TrainState, epoch: int, score: float) -> TrainStat
     sign = -1.0 if rule.minimize else 1.0
     if state.best is None or sign * (score - state.best.score) > rule.min_delta:
         kept = state.weights if rule.keep_best else None
-        return attrs.evolve(state, best=Best(score, epoch, kept), stagnation=0)
+        return evolve(state, best=Best(score, epoch, kept), stagnation=0)
     waited = state.stagnation + 1
-    return attrs.evolve(
-        state, stagnation=waited, stopped=rule.patience > 0 and waited >= rule.patience
-    )
+    return evolve(state, stagnation=waited, stopped=rule.patience > 0 and waited >= rule.patience)

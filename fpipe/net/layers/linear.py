@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from torch import Tensor
-from torch.nn import functional as F  # noqa: N812
+from torch.nn import functional as F
 
 from fpipe.core.errors import ShapeError
 from fpipe.core.key import Key
