@@ -1,5 +1,6 @@
 """fpipe: whole deep-learning experiments as immutable graphs, run by pure functions."""
 
+from fpipe import learners as learners
 from fpipe import nn as nn
 from fpipe import ops as ops
 from fpipe.codec.fingerprint import fingerprint as fingerprint

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from fpipe.core.errors import DataError, SchemaError
 from fpipe.core.value import value
 from fpipe.data.kind import Classification, Kind
+from fpipe.data.target import undo_all
+from fpipe.data.task import Task
 from fpipe.measure.score import Measure, measure, score
 
 
@@ -76,6 +78,40 @@ class Prediction:
 
     def __repr__(self) -> str:
         return f"Prediction ({self.kind.name}, {len(self.row_id)} rows)\n{self.table().head(5)}"
+
+
+def predicted_numbers(task: Task, numbers: NDArray[np.float64]) -> Prediction:
+    """Return the prediction of a regression, brought back to the unit of the target.
+
+    Args:
+        task: the rows.
+        numbers: on the scale of the task's (transformed) target, ``[rows]``.
+    """
+    given = undo_all(task.target_inverse, numbers)
+    return _of(task, pl.Series("response", given, dtype=pl.Float64), None)
+
+
+def predicted_classes(
+    task: Task, prob: NDArray[np.float64], codes: NDArray[np.int64] | None = None
+) -> Prediction:
+    """Return the prediction of a classification.
+
+    Args:
+        task: the rows.
+        prob: ``[rows, classes]`` in the task's order of classes.
+        codes: the predicted classes, ``[rows]``; by default the most probable, the first of
+            equals.
+    """
+    chosen = prob.argmax(axis=1) if codes is None else codes
+    names = np.array(task.classes, dtype=object)[chosen]
+    response = pl.Series("response", names.tolist(), dtype=pl.Enum(list(task.classes)))
+    return _of(task, response, pl.DataFrame(prob, schema=list(task.classes)))
+
+
+def _of(task: Task, response: pl.Series, prob: pl.DataFrame | None) -> Prediction:
+    truth = task.truth()
+    known = truth is not None and not truth.null_count()
+    return Prediction(task.kind, task.row_id, task.origin, response, truth if known else None, prob)
 
 
 def pool(predictions: Sequence[Prediction]) -> Prediction:

@@ -214,6 +214,32 @@ def check_rows(got: int, expected: int) -> None:
         )
 
 
+def check_learnable(task: Task) -> pl.Series:
+    """Return the target of a task that a learner can learn from.
+
+    Raises:
+        DataError: a target is missing, there are no rows, or only one class is present.
+    """
+    target = task.role("target")
+    if target is None or target.null_count():
+        raise DataError(
+            "learning needs a target in every row.",
+            expected="no missing target",
+            got="no target" if target is None else f"{target.null_count()} missing",
+            fix="fit on a task with its target",
+        )
+    if task.n_rows == 0:
+        raise DataError("there are no training rows.", expected="at least one row", got="0 rows")
+    if isinstance(task.kind, Classification) and target.n_unique() < 2:
+        raise DataError(
+            f"all {task.n_rows} training rows have the class '{target[0]}'.",
+            expected="at least two classes in the training rows",
+            got=f"one of {', '.join(task.classes)}",
+            fix="use a stratified split, or more rows",
+        )
+    return target
+
+
 def _fresh_ids(task: Task, other: Task) -> tuple[Rows, Rows]:
     clash = bool(np.isin(other.row_id, task.row_id).any())
     if not clash:

@@ -12,10 +12,11 @@ from fpipe.core.errors import FpipeError, ParameterError
 from fpipe.core.key import Key
 from fpipe.core.parameter import REQUIRED
 from fpipe.core.tree import items
+from fpipe.graph.compose import then
 from fpipe.graph.context import Context
 from fpipe.graph.flow import attach, detach, outline
 from fpipe.graph.op import Macro, MacroState, Op
-from fpipe.graph.ports import Source
+from fpipe.graph.ports import Port, Source, from_input
 from fpipe.graph.settings import set_params
 from fpipe.graph.wiring import Wiring, node_ids
 
@@ -97,8 +98,18 @@ def infer_graph(
 
 def expansion(macro: Macro, types: Values) -> Any:
     """Return the graph that a macro stands for, with its overrides applied."""
-    graph = macro.expand(types)
+    graph = _widened(macro.expand(types), len(types))
     return set_params(graph, dict(items(macro.overrides))) if macro.overrides else graph
+
+
+def _widened(graph: Any, count: int) -> Any:
+    """Return a graph with one variadic input as the graph that takes so many values."""
+    if count == len(graph.ports):
+        return graph
+    wires = type(graph)(
+        tuple(Port("input") for _ in range(count)), (), tuple(map(from_input, range(count)))
+    )
+    return then(wires, graph)
 
 
 def _walk(
@@ -155,7 +166,11 @@ def _check_set(op: Op) -> None:
 def _apply_node(op: Op, state: Any, entering: Values, key: Key, context: Context) -> Values:
     if isinstance(op, Macro):
         return apply_graph(state.expansion, state.states, entering, key=key, context=context)
-    return op.apply(state, entering, key=key, context=context)
+    given, valid = detach(entering)
+    leaving = op.apply(state, given, key=key, context=context)
+    if valid is None or op.reads_valid:
+        return leaving
+    return attach(leaving, op.apply(state, valid, key=key, context=context))
 
 
 def _read_nodes(graph: Wiring, wanted: bool) -> frozenset[int]:

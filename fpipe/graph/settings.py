@@ -153,7 +153,7 @@ def _check_overrides(macro: Macro, overrides: Mapping[str, Any], place: str) -> 
                 got=path,
                 fix=did_you_mean(head, [*macro.parameters(), *graphs]),
             )
-        if "" in graphs and rest not in params(graphs[""]):
+        if "" in graphs and re.sub(r"\[[^\]]*\]", "", rest) not in params(graphs[""]):
             raise ParameterError(
                 f"'{place}' has no parameter '{rest}' in its copies.",
                 expected=", ".join(params(graphs[""])),

@@ -11,8 +11,7 @@ from torch import Tensor
 from fpipe.core.errors import DataError, ShapeError
 from fpipe.core.tree import items
 from fpipe.data.kind import Classification
-from fpipe.data.prediction import Prediction
-from fpipe.data.target import undo_all
+from fpipe.data.prediction import Prediction, predicted_classes, predicted_numbers
 from fpipe.data.task import Task
 from fpipe.nn.descriptor import ModelDescriptor
 from fpipe.nn.ingress import encode
@@ -87,14 +86,9 @@ def predicted(task: Task, outputs: Tensor) -> Prediction:
         )
     values = outputs.detach().to(torch.float64).numpy()
     if not isinstance(kind, Classification):
-        numbers = undo_all(task.target_inverse, values[:, 0])
-        response = pl.Series("response", numbers, dtype=pl.Float64)
-        return _prediction(task, response, None)
+        return predicted_numbers(task, values[:, 0])
     prob = _probabilities(kind, outputs.detach().to(torch.float64))
-    codes = _codes(kind, values)
-    names = np.array(kind.classes, dtype=object)[codes]
-    response = pl.Series("response", names.tolist(), dtype=pl.Enum(list(kind.classes)))
-    return _prediction(task, response, pl.DataFrame(prob, schema=list(kind.classes)))
+    return predicted_classes(task, prob, _codes(kind, values))
 
 
 def _probabilities(kind: Classification, outputs: Tensor) -> np.ndarray:
@@ -113,9 +107,3 @@ def _codes(kind: Classification, values: np.ndarray) -> np.ndarray:
         return codes
     positive = kind.classes.index(kind.positive or kind.classes[1])
     return np.where(values[:, 0] >= 0.0, positive, 1 - positive)
-
-
-def _prediction(task: Task, response: pl.Series, prob: pl.DataFrame | None) -> Prediction:
-    truth = task.truth()
-    known = truth is not None and not truth.null_count()
-    return Prediction(task.kind, task.row_id, task.origin, response, truth if known else None, prob)

@@ -11,9 +11,8 @@ from fpipe.core.errors import DataError, ParameterError
 from fpipe.core.key import Key
 from fpipe.core.parameter import REQUIRED, boolean, integer, number, one_of, optional, parameter
 from fpipe.core.value import descriptor, value
-from fpipe.data.kind import Classification
 from fpipe.data.prediction import Prediction
-from fpipe.data.task import Task
+from fpipe.data.task import Task, check_learnable
 from fpipe.graph.context import Context
 from fpipe.graph.graph import operator
 from fpipe.graph.op import Op
@@ -135,7 +134,7 @@ class Train(Op):
         loss, optimizer = self._configured(md)
         stopping = self._stopping(valid is not None)
         task = subject(md)
-        _check_classes(task)
+        check_learnable(task)
         plan = Plan(
             rows=task.n_rows,
             epochs=self.epochs,
@@ -228,23 +227,6 @@ class Train(Op):
 
 
 model = operator(Train)
-
-
-def _check_classes(task: Task) -> None:
-    target = task.role("target")
-    if target is None or target.null_count():
-        raise DataError(
-            "training needs a target in every row.", fix="fit on a task with its target"
-        )
-    if task.n_rows == 0:
-        raise DataError("there are no training rows.", expected="at least one row", got="0 rows")
-    if isinstance(task.kind, Classification) and target.n_unique() < 2:
-        raise DataError(
-            f"all {task.n_rows} training rows have the class '{target[0]}'.",
-            expected="at least two classes in the training rows",
-            got=f"one of {', '.join(task.classes)}",
-            fix="use another split, e.g. fp.cv(folds, stratify=True), or more rows",
-        )
 
 
 def _check_smallest_batch(network: Network, plan: Plan) -> None:

@@ -1,0 +1,5 @@
+"""Ready graphs and learners that end in a prediction."""
+
+from fpipe.learners.baseline import featureless as featureless
+from fpipe.learners.bridge import sklearn as sklearn
+from fpipe.learners.perceptron import mlp as mlp

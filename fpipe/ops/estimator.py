@@ -1,0 +1,231 @@
+"""scikit-learn estimators as values: fitted, taken apart into plain data, rebuilt per call."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from pyrsistent import PMap, PVector, pmap, pvector
+
+from fpipe.core.code import Opaque, Ref, path_of
+from fpipe.core.errors import CodecError, DataError, ParameterError, SchemaError, did_you_mean
+from fpipe.core.key import Key
+from fpipe.core.tree import items
+from fpipe.core.value import value
+from fpipe.data.schema import check_columns, is_numeric
+from fpipe.data.task import Task
+
+Matrix = NDArray[np.float64]
+
+_PLAIN = (bool, int, float, str, bytes, type(None), np.generic, complex)
+_DEPTH = 40
+
+
+@value
+class Built:
+    """An object as the call that rebuilds it.
+
+    Args:
+        code: what is called.
+        args: with what.
+        state: what is set on the object afterwards.
+        members: what is put into it, for lists and maps with a class of their own.
+    """
+
+    code: Ref
+    args: tuple[Any, ...] = ()
+    state: Any = None
+    members: tuple[Any, ...] = ()
+
+
+@value
+class Estimator:
+    """A fitted estimator.
+
+    Args:
+        content: the estimator taken apart, or an `Opaque` where that cannot be done.
+        columns: the features that it was fitted on.
+    """
+
+    content: Built | Opaque
+    columns: tuple[str, ...]
+
+    def rebuilt(self) -> Any:
+        """Return the estimator as a private copy."""
+        return self.content.resolve() if isinstance(self.content, Opaque) else thaw(self.content)
+
+
+def make(code: Ref | Opaque, parameters: PMap[str, Any], key: Key) -> Any:
+    """Return an unfitted estimator; where it draws, its seed comes from the key.
+
+    Raises:
+        ParameterError: its class does not take one of the parameters.
+    """
+    cls = code.resolve()
+    known = cls().get_params() if hasattr(cls, "get_params") and _no_required(cls) else None
+    if known is not None:
+        for name in sorted(parameters):
+            if name not in known:
+                raise ParameterError(
+                    f"{code.name} has no parameter '{name}'.",
+                    expected=", ".join(sorted(known)),
+                    got=name,
+                    fix=did_you_mean(name, known),
+                )
+    made = cls(**dict(items(parameters)))
+    seeded = hasattr(made, "get_params") and "random_state" in made.get_params()
+    if seeded and made.get_params()["random_state"] is None:
+        made.set_params(random_state=key.integer(31))
+    return made
+
+
+def matrix(task: Task, columns: tuple[str, ...]) -> Matrix:
+    """Return features as ``[rows, features]`` float64; missing values are NaN."""
+    check_columns(columns, task.features)
+    frame = task.table.select([pl.col(name).cast(pl.Float64) for name in columns])
+    return np.ascontiguousarray(frame.to_numpy())
+
+
+def numeric_features(task: Task, what: str) -> tuple[str, ...]:
+    """Return all features, which must be numbers or truth values.
+
+    Raises:
+        SchemaError: there is none, or one is something else.
+    """
+    wrong = [n for n in task.features if not _numeric(task.dtype(n))]
+    if wrong or not task.features:
+        raise SchemaError(
+            f"{what} takes numbers" + (f", but '{wrong[0]}' is none." if wrong else "."),
+            expected="at least one feature, all numeric",
+            got=", ".join(wrong[:6]) or "no feature",
+            fix="encode them first with ops.one_hot(), or keep only ops.select(ops.numeric())",
+        )
+    return task.features
+
+
+def fit_estimator(made: Any, x: Matrix, y: Any, **extra: Any) -> None:
+    """Fit a private estimator in place; its complaints become `DataError`.
+
+    Args:
+        made: the estimator.
+        x: ``[rows, features]``.
+        y: ``[rows]``, or None.
+        **extra: further arguments of its ``fit``.
+    """
+    try:
+        made.fit(x, y, **extra)
+    except (ValueError, TypeError) as error:
+        raise DataError(
+            f"{type(made).__name__} cannot be fitted to these {x.shape[0]} rows.",
+            expected="data that the estimator takes",
+            got=str(error)[:300],
+        ) from error
+
+
+def kept(made: Any, columns: tuple[str, ...]) -> Estimator:
+    """Return a fitted estimator as a value."""
+    try:
+        return Estimator(freeze(made), columns)
+    except CodecError:
+        return Estimator(Opaque(made), columns)
+
+
+def freeze(thing: Any, depth: int = 0) -> Any:
+    """Return an object as plain frozen data.
+
+    Raises:
+        CodecError: it is nested too deeply (or in a circle), or holds code without a name.
+    """
+    if depth > _DEPTH:
+        raise CodecError("the object is nested too deeply to be taken apart.", got=repr(thing)[:80])
+    if isinstance(thing, _PLAIN):
+        return thing
+    if isinstance(thing, np.ndarray) and thing.dtype != object:
+        return thing.copy()
+    if type(thing) is tuple:
+        return tuple(freeze(x, depth + 1) for x in thing)
+    if type(thing) is list:
+        return pvector(freeze(x, depth + 1) for x in thing)
+    if type(thing) is dict and all(isinstance(k, str) for k in thing):
+        return pmap({k: freeze(v, depth + 1) for k, v in thing.items()})
+    if isinstance(thing, type) or callable(thing):
+        return Ref(path_of(thing)) if _has_path(thing) else _reduced(thing, depth)
+    return _reduced(thing, depth)
+
+
+def thaw(data: Any) -> Any:
+    """Return the object that frozen data stands for."""
+    if isinstance(data, Built):
+        return _rebuilt(data)
+    if isinstance(data, Ref):
+        return data.resolve()
+    if isinstance(data, np.ndarray):
+        return data.copy()
+    if isinstance(data, PVector):
+        return [thaw(x) for x in data]
+    if isinstance(data, tuple):
+        return tuple(thaw(x) for x in data)
+    if isinstance(data, Mapping):
+        return {key: thaw(x) for key, x in data.items()}
+    return data
+
+
+def _reduced(thing: Any, depth: int) -> Built:
+    try:
+        reduced = thing.__reduce_ex__(2)
+    except TypeError as error:
+        raise CodecError(
+            f"{type(thing).__name__} cannot be taken apart.", got=str(error)
+        ) from error
+    if isinstance(reduced, str):
+        raise CodecError(f"{type(thing).__name__} cannot be taken apart.", got=reduced)
+    call, args, state, listed, mapped = (*reduced, None, None, None)[:5]
+    members = tuple(listed or ()) + tuple(mapped or ())
+    return Built(
+        Ref(path_of(call)),
+        freeze(tuple(args), depth + 1),
+        freeze(state, depth + 1),
+        freeze(members, depth + 1),
+    )
+
+
+def _rebuilt(data: Built) -> Any:
+    made = data.code.resolve()(*(thaw(x) for x in data.args))
+    _restore(made, thaw(data.state))
+    if isinstance(made, list):
+        made.extend(thaw(x) for x in data.members)
+    elif data.members:
+        made.update({thaw(k): thaw(v) for k, v in data.members})
+    return made
+
+
+def _restore(made: Any, state: Any) -> None:
+    if state is None:
+        return
+    if hasattr(made, "__setstate__"):
+        made.__setstate__(state)
+    else:
+        made.__dict__.update(state)
+
+
+def _has_path(thing: Any) -> bool:
+    try:
+        path_of(thing)
+    except CodecError:
+        return False
+    return True
+
+
+def _no_required(cls: Any) -> bool:
+    try:
+        cls()
+    except TypeError:
+        return False
+    return True
+
+
+def _numeric(dtype: pl.DataType) -> bool:
+    return is_numeric(dtype) or isinstance(dtype, pl.Boolean)
