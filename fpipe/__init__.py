@@ -20,6 +20,7 @@ from fpipe.evaluate.fitting import predict as predict
 from fpipe.evaluate.fitting import run as run
 from fpipe.evaluate.fitting import transform as transform
 from fpipe.evaluate.partition import partition as partition
+from fpipe.evaluate.preparing import prepare as prepare
 from fpipe.evaluate.resample import resample as resample
 from fpipe.evaluate.resampling import cv as cv
 from fpipe.evaluate.resampling import holdout as holdout
@@ -29,3 +30,4 @@ from fpipe.graph.graph import identity as identity
 from fpipe.graph.graph import wrap as wrap
 from fpipe.train.fold import fold as fold
 from fpipe.train.fold import scan as scan
+from fpipe.train.plan import events as events

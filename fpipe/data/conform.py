@@ -41,7 +41,8 @@ def conform(data: Any, outline: TaskType) -> Task:
         if (kept := tuple(c for c in columns_ if c in names))
     }
     kind = outline.kind
-    return evolve(task, kind=kind, table=pl.DataFrame(columns), roles=pmap(roles))
+    valid = None if task.valid is None else conform(task.valid, outline)
+    return evolve(task, kind=kind, table=pl.DataFrame(columns), roles=pmap(roles), valid=valid)
 
 
 def _bare_task(frame: pl.DataFrame, outline: TaskType) -> Task:

@@ -141,6 +141,7 @@ def _roles(
         "weight": _listed(weight),
         "name": _listed(row_id),
     }
+    _check_patterns(frame)
     taken = {column for columns in special.values() for column in columns}
     chosen = tuple(c for c in frame.columns if c not in taken)
     if features is not None:
@@ -157,6 +158,17 @@ def _roles(
             fix=f"leave '{target}' out of features",
         )
     return roles
+
+
+def _check_patterns(frame: pl.DataFrame) -> None:
+    for name in frame.columns:
+        if name == "*" or (name.startswith("^") and name.endswith("$")):
+            raise SchemaError(
+                f"the column name '{name}' is a pattern to polars, which would match others.",
+                expected="names other than '*' and '^…$'",
+                got=name,
+                fix=f"rename it: data.rename({{'{name}': 'column'}})",
+            )
 
 
 def _task(

@@ -78,7 +78,7 @@ def encode(ingress: Ingress, dtype: torch.dtype) -> Tensor:
     if not isinstance(task, Task):
         raise DataError("this ingress has no data.", fix="apply the graph to a task")
     frame = task.table.select(pl.col(name).cast(pl.Float64) for name in ingress.columns)
-    return torch.from_numpy(np.ascontiguousarray(frame.to_numpy())).to(dtype)
+    return torch.from_numpy(np.ascontiguousarray(frame.to_numpy(writable=True))).to(dtype)
 
 
 def check_complete(table: pl.DataFrame, columns: tuple[str, ...]) -> None:

@@ -91,7 +91,7 @@ def test_breast_cancer():
     assert task.column("mean radius").mean() == pytest.approx(14.127, abs=1e-3)
     # malignant tumours are the larger ones: the labels are not swapped
     by_class = dict(task.table.group_by("diagnosis").agg(pl.col("mean area").mean()).iter_rows())
-    assert by_class["malignant"] > 2 * by_class["benign"] - 10
+    assert by_class["malignant"] > by_class["benign"] + 400
 
 
 def test_digits():

@@ -1,0 +1,134 @@
+"""Strategies for training: plans, and small runs with everything switched on at times."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import torch
+from hypothesis import strategies as st
+from hypothesis.strategies import DrawFn, SearchStrategy
+from pyrsistent import pmap
+
+from fpipe.core.key import Key
+from fpipe.measure.loss import CrossEntropy, MeanSquaredError
+from fpipe.optim.optimizer import SGD, Adam, AdamW, Optimizer
+from fpipe.testing.networks import networks
+from fpipe.testing.values import keys
+from fpipe.train.numerics import resolve_numerics
+from fpipe.train.plan import Plan
+from fpipe.train.run import Examples, Run, Stopping
+from fpipe.train.state import TrainState
+from fpipe.train.step import initial_state
+
+
+class Training(NamedTuple):
+    """A run and the state before its first event."""
+
+    run: Run
+    state: TrainState
+
+
+def plans(
+    *,
+    rows: tuple[int, int] = (4, 9),
+    validates: bool | None = None,
+    epochs: tuple[int, int] = (1, 2),
+) -> SearchStrategy[Plan]:
+    """Plans of a few batches, none with a single row.
+
+    Args:
+        rows: fewest and most training rows, at least 2.
+        validates: whether there are validation rows; either by default.
+        epochs: fewest and most epochs.
+    """
+    return _plans(rows, validates, epochs)
+
+
+def optimizers() -> SearchStrategy[Optimizer]:
+    """Every optimizer, with settings that are felt within a few steps."""
+    return st.one_of(
+        st.builds(SGD, lr=st.sampled_from([0.01, 0.1]), momentum=st.sampled_from([0.0, 0.9])),
+        st.builds(Adam, lr=st.just(0.05), amsgrad=st.booleans()),
+        st.builds(AdamW, lr=st.just(0.05), weight_decay=st.sampled_from([0.0, 0.1])),
+    )
+
+
+def runs(
+    *, plan: SearchStrategy[Plan] | None = None, patience: bool | None = None
+) -> SearchStrategy[Training]:
+    """Runs with a random network, loss, optimizer, plan and data, in the fast interpreter.
+
+    Args:
+        plan: how it goes through the rows; any of `plans` by default.
+        patience: whether early stopping is on (then there are validation rows); either.
+    """
+    return _runs(plan or plans(validates=True if patience else None), patience)
+
+
+@st.composite
+def _plans(
+    draw: DrawFn, rows: tuple[int, int], validates: bool | None, epochs: tuple[int, int]
+) -> Plan:
+    n = draw(st.integers(*rows))
+    size = draw(st.integers(2, max(2, min(n, 4))))
+    alone = n % size == 1
+    return Plan(
+        rows=n,
+        epochs=draw(st.integers(*epochs)),
+        batch_size=size,
+        shuffle=draw(st.booleans()),
+        drop_last=alone or draw(st.booleans()),
+        eval_every=draw(st.integers(1, 2)),
+        validates=draw(st.booleans()) if validates is None else validates,
+    )
+
+
+@st.composite
+def _runs(draw: DrawFn, plan: SearchStrategy[Plan], patience: bool | None) -> Training:
+    chosen = draw(plan)
+    size = draw(st.sampled_from([1, 1, 3]))
+    classes = size > 1 or draw(st.booleans())
+    network = draw(networks(width=2, out=size, max_layers=3))
+    seed = draw(st.integers(0, 2**20))
+    weighted = draw(st.booleans())
+    key = draw(keys())
+    run = Run(
+        network=network,
+        keys=pmap({path: key.fold_in("layers").fold_in(path) for path in network.layers}),
+        loss=CrossEntropy() if classes else MeanSquaredError(),
+        optimizer=draw(optimizers()),
+        plan=chosen,
+        train=_examples(chosen.rows, size, classes, weighted, seed),
+        valid=_examples(3, size, classes, weighted, seed + 1) if chosen.validates else None,
+        stopping=_stopping(draw, chosen, patience),
+        predict_batch=draw(st.integers(1, 4)),
+    )
+    return started(run, key)
+
+
+def started(run: Run, key: Key, interpreter: str = "fast") -> Training:
+    """Return a run with the state before its first event."""
+    return Training(run, initial_state(run, key, resolve_numerics(interpreter)))
+
+
+def _stopping(draw: DrawFn, plan: Plan, patience: bool | None) -> Stopping:
+    if not plan.validates:
+        return Stopping()
+    wanted = draw(st.booleans()) if patience is None else patience
+    settings: dict[str, Any] = {"keep_best": draw(st.booleans())}
+    if wanted:
+        settings |= {"patience": 1, "min_delta": draw(st.sampled_from([0.0, 10.0]))}
+    return Stopping(**settings)
+
+
+def _examples(rows: int, size: int, classes: bool, weighted: bool, seed: int) -> Examples:
+    draws = torch.Generator().manual_seed(seed)
+    x = torch.randn(rows, 2, generator=draws)
+    if size > 1:
+        target = torch.randint(0, size, (rows,), generator=draws)
+    elif classes:
+        target = torch.randint(0, 2, (rows, 1), generator=draws).to(torch.float32)
+    else:
+        target = torch.randn(rows, 1, generator=draws)
+    weights = torch.rand(rows, generator=draws) + 0.5 if weighted else None
+    return Examples(pmap({"x": x}), target, weights, rows)
