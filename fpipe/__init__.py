@@ -3,6 +3,7 @@
 from fpipe import learners as learners
 from fpipe import nn as nn
 from fpipe import ops as ops
+from fpipe import tasks as tasks
 from fpipe.codec.fingerprint import fingerprint as fingerprint
 from fpipe.core.equality import close as close
 from fpipe.core.equality import same as same
@@ -28,6 +29,7 @@ from fpipe.graph.fitted import Fitted as Fitted
 from fpipe.graph.graph import Graph as Graph
 from fpipe.graph.graph import identity as identity
 from fpipe.graph.graph import wrap as wrap
+from fpipe.pictures.picture import plot as plot
 from fpipe.train.fold import fold as fold
 from fpipe.train.fold import scan as scan
 from fpipe.train.plan import events as events

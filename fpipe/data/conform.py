@@ -72,7 +72,7 @@ def _conformed(series: pl.Series, dtype: pl.DataType) -> pl.Series:
         return as_enum(series, (*known, *unseen))
     both_numbers = dtype.is_numeric() and (series.dtype.is_numeric() or series.dtype == pl.Null)
     if both_numbers or series.dtype == pl.Null:
-        return series.cast(pl.Float64 if series.dtype.is_float() else dtype).fill_nan(None)
+        return series.fill_nan(None) if series.dtype.is_float() else series.cast(dtype)
     raise SchemaError(
         f"column '{series.name}' was {_shown(dtype)} at fit and is {_shown(series.dtype)} now.",
         expected=_shown(dtype),

@@ -180,6 +180,8 @@ def _task(
 ) -> Task:
     table = clean(frame, roles["feature"])
     ids = np.arange(table.height, dtype=np.int64) if row_id is None else _ids(table[row_id])
+    if "group" in roles:
+        _check_groups(table[roles["group"][0]])
     if "weight" in roles:
         _check_weights(table[roles["weight"][0]])
     return Task(name, kind, table, pmap(roles), ids, ids)
@@ -193,6 +195,16 @@ def _ids(column: pl.Series) -> Rows:
             got=f"{column.dtype}, {column.n_unique()} distinct values in {column.len()} rows",
         )
     return column.to_numpy().astype(np.int64)
+
+
+def _check_groups(column: pl.Series) -> None:
+    if column.null_count():
+        raise DataError(
+            f"the group column '{column.name}' is missing in {column.null_count()} rows.",
+            expected="a group in every row",
+            got=f"the first missing one in row {int(column.is_null().arg_true()[0])}",
+            fix="give these rows groups of their own",
+        )
 
 
 def _check_weights(column: pl.Series) -> None:

@@ -11,6 +11,7 @@ from fpipe.core.errors import SchemaError, did_you_mean
 from fpipe.core.value import descriptor, evolve
 from fpipe.data.kind import Kind
 
+SETTABLE = ("feature", "group", "stratum", "weight", "order", "name")
 ROLES = ("feature", "target", "truth", "group", "stratum", "weight", "order", "name")
 
 

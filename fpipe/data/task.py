@@ -12,7 +12,7 @@ from pyrsistent import PMap, pmap
 from fpipe.core.errors import DataError, SchemaError
 from fpipe.core.value import evolve, value
 from fpipe.data.kind import Classification, Kind
-from fpipe.data.schema import ROLES, TaskType, check_columns, typed
+from fpipe.data.schema import ROLES, SETTABLE, TaskType, check_columns, typed
 from fpipe.data.target import TargetInverse
 
 Rows = NDArray[np.int64]
@@ -185,9 +185,15 @@ class Task:
         A column that gets a role of its own is no feature any more.
 
         Raises:
-            SchemaError: a role or column is unknown.
+            SchemaError: a column is unknown, or a role is fixed (the target) or unknown.
         """
-        check_columns(tuple(roles), ROLES)
+        if set(roles) - set(SETTABLE):
+            raise SchemaError(
+                f"the role '{min(set(roles) - set(SETTABLE))}' cannot be given afterwards.",
+                expected=", ".join(SETTABLE),
+                got=", ".join(roles),
+                fix="make a new task with fp.classification or fp.regression",
+            )
         new = {r: (c,) if isinstance(c, str) else tuple(c) for r, c in roles.items()}
         for columns in new.values():
             check_columns(columns, tuple(self.table.columns))

@@ -119,7 +119,7 @@ def resample(
     _check(task, resampling)
     splits = resampling.splits(task, own_key.fold_in("splits"))
     settings = {"device": device, "interpreter": interpreter, "sinks": tuple(sinks)}
-    one = partial(_one_split, whole, task, own_key, validate, keep_fitted, settings)
+    one = partial(_one_split, whole, task, own_key, validate, keep_fitted, settings, len(splits))
     jobs = list(enumerate(splits))
     done = list(map(one, jobs)) if executor is None else list(executor.map(one, jobs))
     kept = tuple(fitted for fitted, _ in done if fitted is not None)
@@ -133,6 +133,7 @@ def _one_split(
     validate: Validate,
     keep: bool,
     settings: dict[str, Any],
+    folds: int,
     job: tuple[int, Split],
 ) -> tuple[Fitted | None, Prediction]:
     fold, split = job
@@ -141,7 +142,7 @@ def _one_split(
     fitted = fit(graph, train, key=key.fold_in(fold), validate=held, **settings)
     prediction = predict(fitted, test, device=settings["device"])
     for sink in settings["sinks"]:
-        sink.emit({"kind": "fold", "fold": fold})
+        sink.emit({"kind": "fold", "index": fold, "folds": folds, "scores": {}})
     return (fitted if keep else None), prediction
 
 
