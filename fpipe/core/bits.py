@@ -37,7 +37,8 @@ def tensor_bytes(tensor: torch.Tensor) -> bytes:
             fix="make it dense, or leave it out of the value",
         )
     plain = tensor.detach().cpu().resolve_conj().resolve_neg().contiguous()
-    return plain.reshape(-1).view(torch.uint8).numpy().tobytes() if plain.numel() else b""
+    flat = plain.as_strided((plain.numel(),), (1,))
+    return flat.view(torch.uint8).numpy().tobytes() if plain.numel() else b""
 
 
 def array_chunks(array: NDArray[Any]) -> Iterator[bytes]:

@@ -48,6 +48,10 @@ class Branch(Macro):
         """The outputs of the chosen graph."""
         return _joint([graph.output_ports for _, graph in self.options])
 
+    def written(self) -> tuple[str, ...]:
+        """The chosen option."""
+        return (f"selection={self.selection!r}",)
+
     def expand(self, types: tuple[Any, ...]) -> Graph:
         """Return the chosen graph."""
         return dict(self.options)[self.selection]

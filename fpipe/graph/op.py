@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, ClassVar
 
 from pyrsistent import PMap, pmap
 
-from fpipe.core.parameter import Check, optional, parameter
+from fpipe.core.equality import same
+from fpipe.core.parameter import REQUIRED, Check, optional, parameter
 from fpipe.core.tree import fields_of
 from fpipe.core.value import descriptor, evolve, value
 from fpipe.graph.context import Context
@@ -70,9 +71,25 @@ class Op:
         """Return the op with some parameters replaced."""
         return evolve(self, **changes)
 
+    def written(self) -> tuple[str, ...]:
+        """Return the parameters as one would write them: those that are not the default."""
+        hidden = {"id", "overrides", *type(self).graph_fields}
+        return written(self, hidden)
+
     def infer(self, types: tuple[Any, ...], *, key: Any, context: Context) -> tuple[Any, ...]:
         """Return what is known of the outputs from what is known of the inputs, without data."""
         raise NotImplementedError
+
+
+def written(thing: Any, hidden: Collection[str] = ()) -> tuple[str, ...]:
+    """Return the fields of a descriptor that differ from their defaults, as ``name=value``."""
+    shown: list[str] = []
+    for field in fields_of(type(thing)):
+        given = getattr(thing, field.name)
+        if field.name not in hidden and (given is REQUIRED or not same(given, field.default)):
+            text = repr(given)
+            shown.append(f"{field.name}={text if len(text) <= 40 else text[:37] + '...'}")
+    return tuple(shown)
 
 
 @descriptor

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from fpipe.core.parameter import REQUIRED
 from fpipe.graph.op import Macro, Op
 from fpipe.graph.ports import Source
 from fpipe.graph.wiring import Wiring, node_ids
@@ -25,9 +22,7 @@ def describe(wiring: Wiring, label: str | None = None) -> str:
 
 def signature(op: Op, name: str) -> str:
     """Return a node as it would be written: its op's name, parameters and id."""
-    shown = [f"{key}={_short(value)}" for key, value in op.parameters().items()]
-    if name != op.name:
-        shown.append(f"id={name!r}")
+    shown = op.written() + ((f"id={name!r}",) if name != op.name else ())
     return f"{op.name}({', '.join(shown)})"
 
 
@@ -70,10 +65,3 @@ def _output(source: Source, ids: tuple[str, ...]) -> str:
 
 def _end(source: Source) -> str:
     return f"in{source.port}" if source.is_input else f"n{source.node}"
-
-
-def _short(value: Any) -> str:
-    if value is REQUIRED:
-        return "REQUIRED"
-    text = repr(value)
-    return text if len(text) <= 40 else text[:37] + "..."

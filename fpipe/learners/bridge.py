@@ -13,6 +13,7 @@ from pyrsistent import PMap, pmap
 from fpipe.core.code import Opaque, Ref, as_code
 from fpipe.core.errors import DataError
 from fpipe.core.key import Key
+from fpipe.core.tree import items
 from fpipe.core.value import descriptor, evolve
 from fpipe.data.kind import Classification
 from fpipe.data.prediction import Prediction, predicted_classes, predicted_numbers
@@ -50,6 +51,10 @@ class SklearnLearner(Op):
     def parameters(self) -> dict[str, Any]:
         """The estimator's own arguments."""
         return dict(self.settings)
+
+    def written(self) -> tuple[str, ...]:
+        """The class and its arguments."""
+        return (repr(self.code.name), *(f"{k}={v!r}" for k, v in items(self.settings)))
 
     def with_parameters(self, changes: Mapping[str, Any]) -> SklearnLearner:
         """Return the operator with some arguments replaced."""

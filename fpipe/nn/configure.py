@@ -12,7 +12,7 @@ from fpipe.core.key import Key
 from fpipe.core.value import descriptor, evolve
 from fpipe.graph.context import Context
 from fpipe.graph.graph import Graph, node
-from fpipe.graph.op import Op
+from fpipe.graph.op import Op, written
 from fpipe.measure.loss import LOSSES, Loss
 from fpipe.nn.descriptor import ModelDescriptor, join
 from fpipe.nn.layer_op import DESCRIPTOR, OUTPUT
@@ -37,6 +37,10 @@ class Configure(Op):
     def parameters(self) -> dict[str, Any]:
         """The fields of the part."""
         return {a.name: getattr(self.part(), a.name) for a in attrs.fields(type(self.part()))}
+
+    def written(self) -> tuple[str, ...]:
+        """The name of the part, and its fields that are not the default."""
+        return (repr(self.part().name), *written(self.part()))
 
     def with_parameters(self, changes: Mapping[str, Any]) -> Configure:
         """Return the operator with some fields of the part replaced."""

@@ -9,6 +9,7 @@ from pyrsistent import PMap, pmap
 from fpipe.core.code import Opaque, Ref, as_code
 from fpipe.core.errors import ShapeError
 from fpipe.core.parameter import REQUIRED, boolean, integer, number, parameter
+from fpipe.core.tree import items
 from fpipe.core.value import descriptor
 from fpipe.graph.graph import Graph, node, operator
 from fpipe.net.layer import Layer
@@ -246,6 +247,11 @@ class Module(LayerOp):
     def parameters(self) -> dict[str, Any]:
         """The module's own keyword arguments."""
         return dict(self.kwargs)
+
+    def written(self) -> tuple[str, ...]:
+        """The class and its arguments."""
+        named = (f"{k}={v!r}" for k, v in items(self.kwargs))
+        return (self.code.name, *map(repr, self.args), *named)
 
     def with_parameters(self, changes: Any) -> Module:
         """Return the op with some keyword arguments replaced."""

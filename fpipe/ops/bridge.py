@@ -12,6 +12,7 @@ from pyrsistent import PMap, pmap
 from fpipe.core.code import Opaque, Ref, as_code
 from fpipe.core.errors import DataError
 from fpipe.core.key import Key
+from fpipe.core.tree import items
 from fpipe.core.value import descriptor, evolve
 from fpipe.data.schema import TaskType
 from fpipe.data.task import Task
@@ -44,6 +45,10 @@ class SklearnTransform(TaskOp):
     def parameters(self) -> dict[str, Any]:
         """The transformer's own arguments."""
         return dict(self.settings)
+
+    def written(self) -> tuple[str, ...]:
+        """The class and its arguments."""
+        return (repr(self.code.name), *(f"{k}={v!r}" for k, v in items(self.settings)))
 
     def with_parameters(self, changes: Mapping[str, Any]) -> SklearnTransform:
         """Return the operator with some arguments replaced."""

@@ -45,6 +45,9 @@ class ByType(Selector):
         tests = [_KINDS[kind] for kind in self.kinds]
         return tuple(n for n in task.features if any(test(task.dtype(n)) for test in tests))
 
+    def __repr__(self) -> str:
+        return " | ".join(f"{kind}()" for kind in self.kinds)
+
 
 @descriptor
 class ByName(Selector):
@@ -68,6 +71,9 @@ class ByName(Selector):
                 )
         return tuple(n for n in task.features if n in self.names)
 
+    def __repr__(self) -> str:
+        return f"named({', '.join(map(repr, self.names))})"
+
 
 @descriptor
 class ByPattern(Selector):
@@ -79,6 +85,9 @@ class ByPattern(Selector):
         """Return the matching features."""
         return tuple(n for n in task.features if re.fullmatch(self.pattern, n))
 
+    def __repr__(self) -> str:
+        return f"matching({self.pattern!r})"
+
 
 @descriptor
 class Everything(Selector):
@@ -87,6 +96,9 @@ class Everything(Selector):
     def of(self, task: View) -> tuple[str, ...]:
         """Return all features."""
         return task.features
+
+    def __repr__(self) -> str:
+        return "everything()"
 
 
 @descriptor
@@ -101,6 +113,9 @@ class Either(Selector):
         chosen = {*self.left.of(task), *self.right.of(task)}
         return tuple(n for n in task.features if n in chosen)
 
+    def __repr__(self) -> str:
+        return f"({self.left!r} | {self.right!r})"
+
 
 @descriptor
 class Both(Selector):
@@ -114,6 +129,9 @@ class Both(Selector):
         right = self.right.of(task)
         return tuple(n for n in self.left.of(task) if n in right)
 
+    def __repr__(self) -> str:
+        return f"({self.left!r} & {self.right!r})"
+
 
 @descriptor
 class Others(Selector):
@@ -125,6 +143,9 @@ class Others(Selector):
         """Return the complement."""
         chosen = self.selector.of(task)
         return tuple(n for n in task.features if n not in chosen)
+
+    def __repr__(self) -> str:
+        return f"~{self.selector!r}"
 
 
 def numeric() -> Selector:

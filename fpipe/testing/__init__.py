@@ -1,0 +1,19 @@
+"""Strategies and laws for everyone; needs the extra ``fpipe[testing]``."""
+
+from fpipe.testing.cases import cases as cases
+from fpipe.testing.checking import LAWS as LAWS
+from fpipe.testing.checking import holds as holds
+from fpipe.testing.checking import law as law
+from fpipe.testing.graphs import graphs as graphs
+from fpipe.testing.graphs import learners as learners
+from fpipe.testing.graphs import task_graphs as task_graphs
+from fpipe.testing.networks import layer_graphs as layer_graphs
+from fpipe.testing.networks import networks as networks
+from fpipe.testing.tables import tasks as tasks
+from fpipe.testing.training import optimizers as optimizers
+from fpipe.testing.training import plans as plans
+from fpipe.testing.training import runs as runs
+from fpipe.testing.values import frames as frames
+from fpipe.testing.values import keys as keys
+from fpipe.testing.values import tensors as tensors
+from fpipe.testing.values import values as values

@@ -1,0 +1,86 @@
+"""Every law, and the search for a case that breaks one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis.strategies import SearchStrategy
+
+from fpipe.core.law import Law
+from fpipe.testing.cases import cases as cases_of
+from fpipe.testing.laws.composition import COMPOSITION
+from fpipe.testing.laws.equality import EQUALITY
+from fpipe.testing.laws.fit_apply import FIT_APPLY, PREDICTORS, TASK_OPERATORS
+from fpipe.testing.laws.joining import JOINING
+from fpipe.testing.laws.lenses import LENSES
+from fpipe.testing.laws.purity import PURITY
+from fpipe.testing.laws.resampling import RESAMPLING
+from fpipe.testing.laws.running import RUNNING
+from fpipe.testing.laws.training import TRAINING
+
+LAWS: tuple[Law, ...] = (
+    *COMPOSITION,
+    *RUNNING,
+    *FIT_APPLY,
+    *TASK_OPERATORS,
+    *PREDICTORS,
+    *TRAINING,
+    *JOINING,
+    *LENSES,
+    *EQUALITY,
+    *PURITY,
+    *RESAMPLING,
+)
+"""Every law, in reading order."""
+
+
+def holds(
+    law: Law,
+    cases: SearchStrategy[tuple[Any, ...]] | None = None,
+    *,
+    examples: int | None = None,
+    shrink: bool = True,
+) -> int:
+    """Search for a case that breaks a law; raise what breaks it.
+
+    Args:
+        law: the law.
+        cases: tuples that its check takes; those of `cases` by default.
+        examples: how many cases; as many as the Hypothesis profile says by default.
+        shrink: whether a case that breaks it is made as small as possible.
+
+    Returns:
+        how many cases were checked.
+
+    Raises:
+        AssertionError: the law is broken.
+
+    Example:
+        >>> from fpipe.testing.laws.composition import COMPOSITION
+        >>> holds(COMPOSITION[3], examples=20) > 1
+        True
+    """
+    strategy = cases_of(law) if cases is None else cases
+    phases = [p for p in Phase if shrink or p not in (Phase.shrink, Phase.explain)]
+    limits: dict[str, Any] = {} if examples is None else {"max_examples": examples}
+    checked = 0
+
+    @settings(deadline=None, phases=phases, suppress_health_check=list(HealthCheck), **limits)
+    @given(strategy)
+    def body(case: tuple[Any, ...]) -> None:
+        nonlocal checked
+        checked += 1
+        law.check(*case)
+
+    body()
+    return checked
+
+
+def law(name: str) -> Law:
+    """Return the law of a name.
+
+    Raises:
+        KeyError: there is none.
+    """
+    return {one.name: one for one in LAWS}[name]

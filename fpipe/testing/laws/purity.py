@@ -1,0 +1,164 @@
+"""Laws 11 and 12: nothing is mutated, nothing global moves, and threads change nothing."""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+import sys
+import warnings
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import torch
+
+from fpipe.codec.canonical import canonical_bytes
+from fpipe.core.equality import same
+from fpipe.core.key import Key
+from fpipe.core.law import Law
+from fpipe.core.tree import parts
+from fpipe.data.task import Task
+from fpipe.evaluate.checking import check
+from fpipe.evaluate.fitting import apply, fit, predict, run, transform
+from fpipe.evaluate.partition import partition
+from fpipe.evaluate.resample import resample
+from fpipe.evaluate.resampling import cv
+from fpipe.graph.graph import Graph
+from fpipe.testing.laws.asserting import agree
+from fpipe.train.fold import fold, scan
+from fpipe.train.plan import events
+from fpipe.train.run import Run
+from fpipe.train.state import TrainState
+
+
+def fitting_is_pure(graph: Graph, task: Task, key: Key) -> None:
+    """``fit``, ``run``, ``transform`` and ``check`` change nothing and repeat themselves."""
+    pure(lambda: fit(graph, task, key=key), graph, task, key)
+    pure(lambda: run(graph, task, key=key, validate=task), graph, task, key)
+    pure(lambda: transform(graph, task, key=key), graph, task, key)
+    pure(lambda: check(graph, task), graph, task)
+
+
+def applying_is_pure(graph: Graph, task: Task, key: Key) -> None:
+    """``apply`` and ``predict`` change nothing and repeat themselves."""
+    fitted = fit(graph, task, key=key)
+    pure(lambda: apply(fitted, task), fitted, task)
+    pure(lambda: predict(fitted, task), fitted, task)
+    pure(lambda: predict(fitted, task.table), fitted, task)
+
+
+def splitting_is_pure(graph: Graph, task: Task, key: Key) -> None:
+    """``partition`` and ``resample`` change nothing and repeat themselves."""
+    pure(lambda: partition(task, 0.5, key=key), task, key)
+    pure(lambda: cv(2).splits(task, key), task, key)
+    pure(lambda: resample(graph, task, cv(2), key=key, validate="test"), graph, task, key)
+
+
+def training_is_pure(training_run: Run, state: TrainState) -> None:
+    """``fold`` and ``scan`` change nothing and repeat themselves."""
+    every = tuple(events(training_run.plan))
+    pure(lambda: fold(training_run, state, every), training_run, state)
+    pure(lambda: list(scan(training_run, state, every))[-1], training_run, state)
+
+
+def keys_decide(graph: Graph, task: Task, key: Key) -> None:
+    """The same key gives the same bits; another one draws other weights."""
+    one = fit(graph, task, key=key)
+    agree(fit(graph, task, key=key), one, "what the same key gives")
+    agree(predict(one, task), predict(one, task), "what predicting twice gives")
+    other = fit(graph, task, key=key.fold_in("another"))
+    first, second = (each.state("model").weights.params for each in (one, other))
+    assert not same(first["head.weight"], second["head.weight"]), "another key drew the same"
+
+
+def threads_are_a_loop(graph: Graph, task: Task, key: Key) -> None:
+    """Four fits at once give what a loop gives; so does resampling over threads."""
+    keys = key.split(4)
+
+    def one(own: Key) -> Any:
+        return predict(fit(graph, task, key=own), task)
+
+    looped = list(map(one, keys))
+    with ThreadPoolExecutor(4) as pool:
+        agree(list(pool.map(one, keys)), looped, "the predictions")
+        over = resample(graph, task, cv(2), key=key, validate="test", executor=pool)
+    agree(over, resample(graph, task, cv(2), key=key, validate="test"), "the resampling")
+
+
+def pure(function: Callable[[], Any], *arguments: Any) -> None:
+    """Raise AssertionError where calling changes an argument or anything global, or differs.
+
+    The second call runs under other global seeds, which must not be felt.
+
+    Args:
+        function: calls what is to be pure.
+        *arguments: everything that it reads.
+    """
+    bytes_before, versions = list(map(canonical_bytes, arguments)), list(map(_versions, arguments))
+    world = _world()
+    first = function()
+    _same_world(world, _world())
+    seeds = (torch.get_rng_state(), np.random.get_state(), random.getstate())
+    torch.manual_seed(1)
+    np.random.seed(1)
+    random.seed(1)
+    second = function()
+    torch.set_rng_state(seeds[0])
+    np.random.set_state(seeds[1])
+    random.setstate(seeds[2])
+    agree(first, second, "the second call")
+    assert list(map(canonical_bytes, arguments)) == bytes_before, "an argument was changed"
+    assert list(map(_versions, arguments)) == versions, "a tensor was written to"
+
+
+def _versions(value: Any) -> list[int]:
+    """Return the version of every tensor in a value."""
+    found, waiting = [], [value]
+    while waiting:
+        current = waiting.pop()
+        if isinstance(current, torch.Tensor):
+            found.append(current._version)
+        below = parts(current)
+        waiting.extend(() if below is None else below.children)
+    return found
+
+
+def _world() -> dict[str, Any]:
+    """Return everything global that a computation could move."""
+    root = logging.getLogger()
+    pyplot = sys.modules.get("matplotlib")
+    numpy_state: Any = np.random.get_state()
+    return {
+        "torch's generator": torch.get_rng_state().numpy().tobytes(),
+        "numpy's generator": (numpy_state[1].tobytes(), numpy_state[2:]),
+        "python's generator": random.getstate(),
+        "grad mode": (torch.is_grad_enabled(), torch.is_inference_mode_enabled()),
+        "default dtype": torch.get_default_dtype(),
+        "threads": (torch.get_num_threads(), torch.get_num_interop_threads()),
+        "determinism": torch.are_deterministic_algorithms_enabled(),
+        "cudnn": (torch.backends.cudnn.benchmark, torch.backends.cudnn.deterministic),
+        "matmul precision": torch.get_float32_matmul_precision(),
+        "warning filters": tuple(warnings.filters),
+        "numpy's errors": np.geterr(),
+        "working directory": os.getcwd(),
+        "environment": dict(os.environ),
+        "loggers": (root.level, tuple(root.handlers), logging.root.manager.disable),
+        "plotting backend": None if pyplot is None else pyplot.rcParams._get("backend"),
+    }
+
+
+def _same_world(before: dict[str, Any], after: dict[str, Any]) -> None:
+    moved = [name for name in before if before[name] != after[name]]
+    assert not moved, f"moved: {', '.join(moved)}"
+
+
+PURITY = (
+    Law("fitting is pure", "fit, run, transform, check change nothing", fitting_is_pure),
+    Law("applying is pure", "apply and predict change nothing", applying_is_pure),
+    Law("splitting is pure", "partition and resample change nothing", splitting_is_pure),
+    Law("training is pure", "fold and scan change nothing", training_is_pure),
+    Law("keys decide", "the same key, the same bits; another, others", keys_decide),
+    Law("threads are a loop", "four threads give what a loop gives", threads_are_a_loop),
+)

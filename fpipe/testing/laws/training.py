@@ -1,0 +1,249 @@
+"""Law 5: training is a fold; it may be cut anywhere, and both interpreters mean the same."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Any
+
+import numpy as np
+import torch
+
+from fpipe.codec.canonical import canonical_bytes
+from fpipe.core.equality import same
+from fpipe.core.key import Key
+from fpipe.core.law import Law
+from fpipe.core.value import evolve
+from fpipe.net.network import make_draws, planned_draws
+from fpipe.optim.optimizer import SGD
+from fpipe.testing.laws.asserting import agree, near
+from fpipe.train.fold import fold, fold_epochs, scan
+from fpipe.train.gradient import evaluate
+from fpipe.train.numerics import INTERPRETERS
+from fpipe.train.plan import Batch, End, Plan, batch_rows, epoch_order, events
+from fpipe.train.run import Run, Stopping
+from fpipe.train.state import TrainState
+from fpipe.train.step import step
+
+
+def folds_may_be_cut(run: Run, state: TrainState) -> None:
+    """``fold(s, a + b) == fold(fold(s, a), b)`` at every cut, in every interpreter."""
+    every = tuple(events(run.plan))
+    for interpreter in INTERPRETERS[1:]:
+        start = _in(state, interpreter)
+        whole = fold(run, start, every)
+        agree(fold(run, start, ()), start, "the fold of nothing")
+        for cut in range(1, len(every)):
+            first = fold(run, start, every[:cut])
+            agree(fold(run, first, every[cut:]), whole, f"the {interpreter} fold cut at {cut}")
+
+
+def fast_is_reference(run: Run, state: TrainState) -> None:
+    """The fast fold is the reference fold, to the bit."""
+    every = tuple(events(run.plan))
+    fast, reference = (fold(run, _in(state, name), every) for name in ("fast", "reference"))
+    agree(_in(fast, "reference"), reference, "the fast state")
+    for whole in (fast, reference):
+        *_, last = fold_epochs(run, _in(state, whole.numerics.interpreter), every)
+        agree(last, whole, "the fold by epochs")
+
+
+def scan_is_fold(run: Run, state: TrainState) -> None:
+    """The last state of ``scan`` is that of ``fold``; there is one per event, made lazily."""
+    every = tuple(events(run.plan))
+    found = list(scan(run, state, every))
+    assert [event for _, event in found] == list(every)
+    agree(found[-1][0], fold(run, state, every), "the last state")
+    agree(next(scan(run, state, iter(every)))[0], found[0][0], "the first state")
+
+
+def states_stay_usable(run: Run, state: TrainState) -> None:
+    """Folding on from a state changes neither it nor what it gives when used again."""
+    every = tuple(events(run.plan))
+    for interpreter in INTERPRETERS[1:]:
+        middle = fold(run, _in(state, interpreter), every[: len(every) // 2])
+        before, versions = canonical_bytes(middle), _versions(middle)
+        one = fold(run, middle, every[len(every) // 2 :])
+        kept = canonical_bytes(one)
+        two = fold(run, middle, every[len(every) // 2 :])
+        agree(one, two, "the second use")
+        assert canonical_bytes(middle) == before, "the state was changed"
+        assert _versions(middle) == versions, "a tensor of the state was written to"
+        assert canonical_bytes(one) == kept, "a state made earlier was changed"
+
+
+def stopped_states_stay(run: Run, state: TrainState) -> None:
+    """A stopped state is a fixed point of every event but End, in both interpreters."""
+    middle = fold(run, state, list(events(run.plan))[:-1])
+    stopped = evolve(middle, stopped=True)
+    for event in tuple(events(run.plan))[:-1]:
+        for interpreter in INTERPRETERS[1:]:
+            held = _in(stopped, interpreter)
+            agree(step(run, held, event), held, f"a stopped state after {event!r}")
+            agree(fold(run, held, [event]), held, f"a stopped state after {event!r}")
+    ended = step(run, stopped, End())
+    assert ended.cursor.ended
+    assert ended.result is not None
+    agree(ended.weights, stopped.weights, "the weights after End")
+
+
+def end_keeps_going_possible(run: Run, state: TrainState) -> None:
+    """End records a result and changes nothing else."""
+    middle = fold(run, state, list(events(run.plan))[:-1])
+    ended = step(run, middle, End())
+    chosen = middle.best.weights if run.stopping.keep_best and middle.best else None
+    agree(ended.result, chosen or middle.weights, "the result")
+    undone = evolve(ended, result=middle.result, cursor=middle.cursor)
+    agree(undone, middle, "the rest of the state")
+
+
+def steps_are_counted(run: Run, state: TrainState) -> None:
+    """The cursor counts batches, and history has one row per finished epoch."""
+    done, epochs = 0, 0
+    for reached, event in scan(run, state, events(run.plan)):
+        if not reached.stopped:
+            done += isinstance(event, Batch)
+            epochs = max(epochs, getattr(event, "epoch", 0))
+        assert reached.cursor.step == done
+    assert len(reached.history) == epochs
+    assert [row["epoch"] for row in reached.history] == list(range(1, epochs + 1))
+    if not reached.stopped:
+        assert done == run.plan.batches * run.plan.epochs
+    for slots in reached.optimizer.slots.values():
+        assert float(slots.get("step", done)) == done
+
+
+def events_have_a_grammar(plan: Plan) -> None:
+    """``Begin (EpochBegin Batch* EpochEnd Validate?)* End``, with as many as the plan says."""
+    words = " ".join(type(event).__name__ for event in events(plan))
+    batch = f"( Batch){{{plan.batches}}}"
+    epoch = f"( EpochBegin{batch} EpochEnd( Validate)?){{{plan.epochs}}}"
+    assert re.fullmatch(f"Begin{epoch} End", words), words
+    judged = [e.epoch for e in events(plan) if type(e).__name__ == "Validate"]
+    wanted = [e for e in range(1, plan.epochs + 1) if e % plan.eval_every == 0 or e == plan.epochs]
+    assert judged == (wanted if plan.validates else [])
+
+
+def epochs_cover_rows(plan: Plan, key: Key) -> None:
+    """Each epoch takes each row once (but a dropped rest); shuffled epochs differ."""
+    orders = []
+    for epoch in range(1, plan.epochs + 1):
+        order = epoch_order(plan, key, epoch)
+        taken = [batch_rows(plan, order, index) for index in range(plan.batches)]
+        rows = np.concatenate(taken)
+        assert len(set(rows.tolist())) == len(rows)
+        dropped = plan.rows % plan.batch_size if plan.drop_last else 0
+        assert len(rows) == plan.rows - dropped
+        assert set(rows.tolist()) <= set(range(plan.rows))
+        assert all(len(batch) <= plan.batch_size for batch in taken)
+        orders.append(order.tolist())
+    if not plan.shuffle:
+        assert all(order == list(range(plan.rows)) for order in orders)
+    elif plan.rows >= 12 and plan.epochs > 1:
+        assert len(set(map(tuple, orders))) == plan.epochs, "two epochs have one order"
+
+
+def a_step_descends(run: Run, state: TrainState) -> None:
+    """One batch of plain SGD is ``params - lr * gradient`` of the loss, written out by hand."""
+    rate = 0.125
+    plain = evolve(run, optimizer=SGD(lr=rate))
+    first = fold(plain, state, list(events(run.plan))[:2])
+    reached = step(plain, first, Batch(1, 0))
+    rows = batch_rows(run.plan, epoch_order(run.plan, state.key, 1), 0)
+    batch = run.train.take(rows)
+    leaves = {name: p.clone().requires_grad_() for name, p in first.weights.params.items()}
+    draws = make_draws(planned_draws(run.network, batch.shapes), run.keys, 0)
+    (out,), buffers = run.network.apply(
+        leaves, first.weights.buffers, batch.inputs, draws, training=True
+    )
+    assert batch.target is not None
+    loss = run.loss.value(out, batch.target, batch.weights)
+    if loss.requires_grad:
+        loss.backward()  # type: ignore[no-untyped-call]
+    for name, leaf in leaves.items():
+        moved = leaf if leaf.grad is None else leaf - rate * leaf.grad
+        near(reached.weights.params[name], moved.detach(), f"parameter {name}", 1e-5, 1e-6)
+    near(dict(reached.weights.buffers), dict(buffers), "the buffers", 1e-5, 1e-6)
+    near(reached.totals.loss, loss.item() * len(rows), "the loss", 1e-5, 1e-6)
+
+
+def draws_follow_steps(run: Run, key: Key) -> None:
+    """What is drawn depends on the layer's key and the step alone, and differs between both."""
+    planned = planned_draws(run.network, {"x": (64, 2)})
+    keys = {path: key.fold_in(path) for path in run.network.layers}
+    torch.manual_seed(1)
+    one, again = make_draws(planned, keys, 3), make_draws(planned, keys, 3)
+    agree(one, again, "the draws of one step")
+    other = make_draws(planned, keys, 4)
+    elsewhere = make_draws(planned, {path: k.fold_in("x") for path, k in keys.items()}, 3)
+    for path, name, draw in planned:
+        kept = one[path][name]
+        share = kept.to(torch.float64).mean().item()
+        assert abs(share - draw.p) < 0.45, f"{share} of the draws are kept, not {draw.p}"
+        if draw.p == 0.5 and kept.numel() >= 64:
+            assert not same(kept, other[path][name]), "two steps drew the same"
+            assert not same(kept, elsewhere[path][name]), "two keys drew the same"
+
+
+def validation_is_unlearned(run: Run, state: TrainState) -> None:
+    """Weights do not depend on validation rows where nothing stops on them."""
+    bare = evolve(run, stopping=Stopping(), valid=None, plan=evolve(run.plan, validates=False))
+    seen = evolve(run, stopping=Stopping(), valid=run.train, plan=evolve(run.plan, validates=True))
+    one, two = (fold(each, state, events(each.plan)) for each in (bare, seen))
+    agree(one.weights, two.weights, "the weights")
+    agree(one.optimizer, two.optimizer, "the optimizer's state")
+
+
+def stopping_counts(run: Run, state: TrainState) -> None:
+    """Best, stagnation and stopping are what the history says, and the result is the best."""
+    final = fold(run, state, events(run.plan))
+    scores = [(row["epoch"], row["valid.loss"]) for row in final.history if "valid.loss" in row]
+    best, waited, stopped = (math.inf, 0.0), 0, False
+    for epoch, score in scores:
+        assert not stopped, "training went on after it had stopped"
+        if score < best[0] - run.stopping.min_delta:
+            best, waited = (score, epoch), 0
+        else:
+            waited += 1
+        stopped = 0 < run.stopping.patience <= waited
+    assert (final.stopped, final.stagnation) == (stopped, waited)
+    assert final.best is not None
+    assert (final.best.score, final.best.epoch) == best
+    if run.stopping.keep_best:
+        agree(final.result, final.best.weights, "the result")
+        _scores(run, final, best[0])
+
+
+def _scores(run: Run, final: TrainState, score: float) -> None:
+    assert run.valid is not None
+    assert run.valid.target is not None
+    assert final.result is not None
+    outputs = evaluate(run.network, final.result, run.valid, 64)
+    loss = run.loss.value(outputs, run.valid.target, run.valid.weights)
+    near(loss.item(), score, "the best loss", 1e-5, 1e-6)
+
+
+def _in(state: TrainState, interpreter: str) -> TrainState:
+    return evolve(state, numerics=evolve(state.numerics, interpreter=interpreter))
+
+
+def _versions(state: TrainState) -> list[Any]:
+    tensors = [*state.weights.params.items(), *state.weights.buffers.items()]
+    return sorted((name, tensor._version) for name, tensor in tensors)
+
+
+TRAINING = (
+    Law("folds may be cut", "fold(s, a + b) == fold(fold(s, a), b) at every cut", folds_may_be_cut),
+    Law("fast is reference", "the fast fold is the reference, to the bit", fast_is_reference),
+    Law("scan is fold", "the last state of scan is fold's", scan_is_fold),
+    Law("states stay usable", "folding on from a state does not change it", states_stay_usable),
+    Law("stopped states stay", "a stopped state is fixed but for End", stopped_states_stay),
+    Law("End keeps going possible", "End records a result only", end_keeps_going_possible),
+    Law("steps are counted", "the cursor counts batches", steps_are_counted),
+    Law("events have a grammar", "events come as the plan says", events_have_a_grammar),
+    Law("epochs cover rows", "each epoch takes each row once", epochs_cover_rows),
+    Law("a step descends", "one SGD step is params - lr * gradient", a_step_descends),
+    Law("draws follow steps", "draws depend on layer key and step alone", draws_follow_steps),
+    Law("validation is unlearned", "weights ignore validation rows", validation_is_unlearned),
+    Law("stopping counts", "early stopping is what the history says", stopping_counts),
+)
