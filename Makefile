@@ -21,7 +21,7 @@ demo: $(STAMP)
 	$(BIN)/python docs/demo.py --out demo_output
 
 # One thread per worker: more of them than cores slow small networks down a hundredfold.
-test doctest thorough: export OMP_NUM_THREADS = 1
+demo test doctest thorough: export OMP_NUM_THREADS = 1
 
 test: $(STAMP)
 	$(BIN)/python -m pytest -n $(WORKERS) tests property_tests

@@ -130,7 +130,15 @@ def instance_of(*types: type) -> Check:
 
 
 def _keep_required(convert: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    return lambda x: x if x is REQUIRED else convert(x)
+    """Return a converter that leaves alone what it cannot convert; the check then refuses it."""
+
+    def converted(x: Any) -> Any:
+        try:
+            return x if x is REQUIRED else convert(x)
+        except (TypeError, ValueError):
+            return x
+
+    return converted
 
 
 def _is_int(x: Any) -> bool:

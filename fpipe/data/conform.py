@@ -72,7 +72,7 @@ def _conformed(series: pl.Series, dtype: pl.DataType) -> pl.Series:
         return as_enum(series, (*known, *unseen))
     both_numbers = dtype.is_numeric() and (series.dtype.is_numeric() or series.dtype == pl.Null)
     if both_numbers or series.dtype == pl.Null:
-        return series.fill_nan(None) if series.dtype.is_float() else series.cast(dtype)
+        return _as_numbers(series, dtype)
     raise SchemaError(
         f"column '{series.name}' was {_shown(dtype)} at fit and is {_shown(series.dtype)} now.",
         expected=_shown(dtype),
@@ -80,6 +80,14 @@ def _conformed(series: pl.Series, dtype: pl.DataType) -> pl.Series:
         fix=f"convert '{series.name}' to {_shown(dtype)}",
         column=series.name,
     )
+
+
+def _as_numbers(series: pl.Series, dtype: pl.DataType) -> pl.Series:
+    """Return numbers in the type at fit, or as floats where that type cannot hold them."""
+    if series.dtype.is_float():
+        return series.fill_nan(None)
+    cast = series.cast(dtype, strict=False)
+    return cast if cast.null_count() == series.null_count() else series.cast(pl.Float64)
 
 
 def _has_levels(series: pl.Series) -> bool:

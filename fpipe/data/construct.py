@@ -12,6 +12,7 @@ from pyrsistent import pmap
 from fpipe.core.errors import DataError, SchemaError
 from fpipe.data.frame import as_enum, as_frame, clean, text_levels
 from fpipe.data.kind import Classification, Kind, Regression
+from fpipe.data.roles import check_roles
 from fpipe.data.schema import check_columns
 from fpipe.data.task import Rows, Task
 
@@ -57,9 +58,10 @@ def classification(
     """
     frame = as_frame(data)
     truth = _checked_target(frame, target)
+    _check_classes(truth)
     classes = text_levels(truth)
-    chosen = positive if positive is None else str(positive)
-    kind = Classification(classes, (chosen or classes[-1]) if len(classes) == 2 else None)
+    last = classes[-1] if len(classes) == 2 else None
+    kind = Classification(classes, last if positive is None else str(positive))
     coded = frame.with_columns(as_enum(truth, classes))
     roles = _roles(frame, target, features, group, stratum, weight, row_id)
     return _task(coded, kind, roles, row_id, name)
@@ -93,7 +95,13 @@ def regression(
         )
     numbers = truth.cast(pl.Float64)
     if not bool(numbers.is_finite().all()):
-        raise DataError(f"the target '{target}' is infinite somewhere.", expected="finite numbers")
+        raise DataError(
+            f"the target '{target}' is infinite somewhere.",
+            expected="finite numbers",
+            got=f"{numbers.filter(~numbers.is_finite())[0]} in row "
+            f"{int((~numbers.is_finite()).arg_true()[0])}",
+            fix="drop those rows",
+        )
     roles = _roles(frame, target, features, group, stratum, weight, row_id)
     return _task(frame.with_columns(numbers), Regression(), roles, row_id, name)
 
@@ -125,6 +133,17 @@ def _checked_target(frame: pl.DataFrame, target: str) -> pl.Series:
     return truth
 
 
+def _check_classes(truth: pl.Series) -> None:
+    nested = truth.dtype.is_nested() or truth.dtype in (pl.Object, pl.Binary)
+    if nested:
+        raise SchemaError(
+            f"the values of '{truth.name}' cannot be classes: they are {truth.dtype}.",
+            expected="text, truth values, integers or other plain values",
+            got=str(truth.dtype),
+            fix=f"turn '{truth.name}' into text first",
+        )
+
+
 def _roles(
     frame: pl.DataFrame,
     target: str,
@@ -150,13 +169,6 @@ def _roles(
     roles["feature"] = chosen
     for columns in roles.values():
         check_columns(columns, tuple(frame.columns))
-    if target in chosen:
-        raise SchemaError(
-            f"the target '{target}' is also a feature.",
-            expected="features other than the target",
-            got=", ".join(chosen),
-            fix=f"leave '{target}' out of features",
-        )
     return roles
 
 
@@ -180,10 +192,7 @@ def _task(
 ) -> Task:
     table = clean(frame, roles["feature"])
     ids = np.arange(table.height, dtype=np.int64) if row_id is None else _ids(table[row_id])
-    if "group" in roles:
-        _check_groups(table[roles["group"][0]])
-    if "weight" in roles:
-        _check_weights(table[roles["weight"][0]])
+    check_roles(table, roles)
     return Task(name, kind, table, pmap(roles), ids, ids)
 
 
@@ -193,31 +202,12 @@ def _ids(column: pl.Series) -> Rows:
             f"the column '{column.name}' cannot name the rows.",
             expected="unique integers, none missing",
             got=f"{column.dtype}, {column.n_unique()} distinct values in {column.len()} rows",
+            fix="leave row_id out, which numbers the rows",
         )
     return column.to_numpy().astype(np.int64)
-
-
-def _check_groups(column: pl.Series) -> None:
-    if column.null_count():
-        raise DataError(
-            f"the group column '{column.name}' is missing in {column.null_count()} rows.",
-            expected="a group in every row",
-            got=f"the first missing one in row {int(column.is_null().arg_true()[0])}",
-            fix="give these rows groups of their own",
-        )
-
-
-def _check_weights(column: pl.Series) -> None:
-    usable = column.dtype.is_numeric() and not column.null_count()
-    if not usable or not bool((column >= 0).all()) or column.sum() <= 0:
-        raise DataError(
-            f"the column '{column.name}' cannot weigh the rows.",
-            expected="numbers of at least 0, none missing, not all 0",
-            got=f"{column.dtype}, {column.null_count()} missing",
-        )
 
 
 def _listed(columns: Columns) -> tuple[str, ...]:
     if columns is None:
         return ()
-    return (columns,) if isinstance(columns, str) else tuple(columns)
+    return tuple(columns) if isinstance(columns, list | tuple) else (columns,)

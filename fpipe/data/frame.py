@@ -68,15 +68,20 @@ def text_levels(series: pl.Series) -> tuple[str, ...]:
         return tuple(level for level in series.dtype.categories if level in present)
     if isinstance(series.dtype, pl.Categorical):
         distinct = distinct.cast(pl.String)
-    return tuple(str(x) for x in sorted(distinct.to_list()))
+    return tuple(_as_text(distinct.sort()).to_list())
 
 
 def as_enum(series: pl.Series, levels: tuple[str, ...]) -> pl.Series:
     """Return a column as an ``Enum``; a value that is no level becomes missing."""
+    return _as_text(series).cast(pl.Enum(list(levels)), strict=False)
+
+
+def _as_text(series: pl.Series) -> pl.Series:
+    """Return a column as strings, truth values spelt as Python spells them."""
     if series.dtype == pl.Boolean:
         text = pl.select(pl.when(series).then(pl.lit("True")).when(~series).then(pl.lit("False")))
-        series = text.to_series().alias(series.name)
-    return series.cast(pl.String).cast(pl.Enum(list(levels)), strict=False)
+        return text.to_series().alias(series.name)
+    return series.cast(pl.String)
 
 
 def _clean_column(series: pl.Series) -> pl.Series:

@@ -30,6 +30,13 @@ class Classification:
                 got=self.positive,
                 fix=did_you_mean(self.positive, self.classes),
             )
+        if self.positive is not None and not self.binary:
+            raise ParameterError(
+                f"one of {len(self.classes)} classes cannot be the positive one.",
+                expected="two classes where one of them is positive",
+                got=f"classes {', '.join(self.classes[:12])}, positive '{self.positive}'",
+                fix="leave positive out",
+            )
 
     @property
     def binary(self) -> bool:

@@ -122,10 +122,16 @@ def pool(predictions: Sequence[Prediction]) -> Prediction:
         SchemaError: they are of different kinds.
     """
     if not predictions:
-        raise DataError("there is no prediction to pool.")
+        raise DataError(
+            "there is no prediction to pool.", expected="at least one prediction", got="0"
+        )
     first = predictions[0]
     if any(p.kind != first.kind for p in predictions):
-        raise SchemaError("predictions of different kinds cannot be pooled.")
+        raise SchemaError(
+            "predictions of different kinds cannot be pooled.",
+            expected=repr(first.kind),
+            got=", ".join(repr(p.kind) for p in predictions if p.kind != first.kind)[:200],
+        )
     truths = [p.truth for p in predictions if p.truth is not None]
     probs = [p.prob for p in predictions if p.prob is not None]
     whole = len(truths) == len(predictions)

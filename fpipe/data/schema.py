@@ -71,16 +71,32 @@ class TaskType:
         )
 
 
-def check_columns(columns: tuple[str, ...], known: tuple[str, ...]) -> None:
-    """Raise SchemaError for the first column that is not known."""
+def check_columns(
+    columns: tuple[str, ...], known: tuple[str, ...], *, what: str = "column"
+) -> None:
+    """Raise SchemaError for the first column that is not known, or that is named twice.
+
+    Args:
+        columns: what was asked for.
+        known: what is there.
+        what: what the names stand for, in words.
+    """
     for column in columns:
-        if column not in known:
+        if not isinstance(column, str) or column not in known:
             raise SchemaError(
-                f"there is no column '{column}'.",
+                f"there is no {what} '{column}'.",
                 expected=", ".join(known[:12]) + (", …" if len(known) > 12 else ""),
-                got=column,
-                fix=did_you_mean(column, known),
+                got=str(column) if isinstance(column, str) else repr(column),
+                fix=did_you_mean(str(column), known),
             )
+    if len(set(columns)) < len(columns):
+        twice = next(c for i, c in enumerate(columns) if c in columns[:i])
+        raise SchemaError(
+            f"the {what} '{twice}' is named {columns.count(twice)} times.",
+            expected=f"every {what} once",
+            got=", ".join(columns[:12]),
+            fix=f"name '{twice}' once",
+        )
 
 
 def is_numeric(dtype: pl.DataType) -> bool:

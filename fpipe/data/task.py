@@ -9,9 +9,11 @@ import polars as pl
 from numpy.typing import NDArray
 from pyrsistent import PMap, pmap
 
-from fpipe.core.errors import DataError, SchemaError
+from fpipe.core.errors import DataError, SchemaError, did_you_mean
 from fpipe.core.value import evolve, value
+from fpipe.data.frame import clean
 from fpipe.data.kind import Classification, Kind
+from fpipe.data.roles import check_roles
 from fpipe.data.schema import ROLES, SETTABLE, TaskType, check_columns, typed
 from fpipe.data.target import TargetInverse
 
@@ -95,7 +97,7 @@ class Task:
         Raises:
             DataError: a position occurs twice (use `repeat`).
         """
-        rows = np.asarray(positions, np.int64)
+        rows = self._checked(positions)
         if len(np.unique(rows)) < len(rows):
             raise DataError(
                 "a row is taken twice.",
@@ -111,7 +113,7 @@ class Task:
         The first use of a row keeps its id, every further use gets a new one; all keep their
         origin, so that no split can part them.
         """
-        rows = np.asarray(positions, np.int64)
+        rows = self._checked(positions)
         ids = self.row_id[rows].copy()
         first = np.zeros(len(rows), bool)
         first[np.unique(rows, return_index=True)[1]] = True
@@ -120,8 +122,19 @@ class Task:
         return self._rows(rows, ids)
 
     def filter(self, *predicates: pl.Expr) -> Task:
-        """Return the task with the rows for which all polars expressions are true."""
-        kept = self.table.with_row_index("__row").filter(*predicates)["__row"]
+        """Return the task with the rows for which all polars expressions are true.
+
+        Raises:
+            SchemaError: polars cannot evaluate one of them.
+        """
+        try:
+            kept = self.table.with_row_index("__row").filter(*predicates)["__row"]
+        except (pl.exceptions.PolarsError, TypeError) as error:
+            raise SchemaError(
+                "the rows cannot be filtered by this expression.",
+                expected="expressions over " + ", ".join(self.table.columns[:12]),
+                got=str(error).splitlines()[0],
+            ) from error
         return self.take(kept.to_numpy().astype(np.int64))
 
     def select(self, features: Sequence[str]) -> Task:
@@ -135,25 +148,24 @@ class Task:
 
     def with_features(self, columns: pl.DataFrame) -> Task:
         """Return the task with these columns as its features, in place of the present ones."""
-        check_rows(columns.height, self.n_rows)
+        if columns.width:
+            check_rows(columns.height, self.n_rows)
         others = self.table.drop(self.features)
-        clash = [name for name in columns.columns if name in others.columns]
-        if clash:
-            raise SchemaError(
-                f"the feature '{clash[0]}' has the name of a column with another role.",
-                expected="feature names apart from " + ", ".join(others.columns[:8]),
-                got=", ".join(clash),
-                fix=f"rename '{clash[0]}'",
-            )
+        self._check_free(columns, others)
         table = columns if not others.width else pl.concat([others, columns], how="horizontal")
         names = tuple(columns.columns)
         return evolve(self, table=table, roles=self.roles.set("feature", names))
 
     def cbind(self, columns: pl.DataFrame) -> Task:
-        """Return the task with further feature columns; a column of the same name is replaced."""
+        """Return the task with further feature columns; a feature of the same name is replaced.
+
+        Raises:
+            SchemaError: a column has the name of one with another role.
+        """
         check_rows(columns.height, self.n_rows)
+        self._check_free(columns, self.table.drop(self.features))
         new = tuple(name for name in columns.columns if name not in self.features)
-        table = self.table.with_columns(columns.get_columns())
+        table = self.table.with_columns(clean(columns, tuple(columns.columns)).get_columns())
         return evolve(self, table=table, roles=self.roles.set("feature", (*self.features, *new)))
 
     def rbind(self, other: Task) -> Task:
@@ -186,24 +198,49 @@ class Task:
 
         Raises:
             SchemaError: a column is unknown, or a role is fixed (the target) or unknown.
+            DataError: a column does not hold what its role needs.
         """
         if set(roles) - set(SETTABLE):
             raise SchemaError(
                 f"the role '{min(set(roles) - set(SETTABLE))}' cannot be given afterwards.",
                 expected=", ".join(SETTABLE),
                 got=", ".join(roles),
-                fix="make a new task with fp.classification or fp.regression",
+                fix=_role_fix(min(set(roles) - set(SETTABLE))),
             )
         new = {r: (c,) if isinstance(c, str) else tuple(c) for r, c in roles.items()}
         for columns in new.values():
             check_columns(columns, tuple(self.table.columns))
         taken = {c for role, columns in new.items() if role != "feature" for c in columns}
         features = new.get("feature", tuple(f for f in self.features if f not in taken))
-        return evolve(self, roles=self.roles.update(pmap(new)).set("feature", features))
+        given = self.roles.update(pmap(new)).set("feature", features)
+        check_roles(self.table, given)
+        return evolve(self, roles=given, table=clean(self.table, features))
 
     def with_valid(self, valid: Task | None) -> Task:
         """Return the task with another validation task (or none) riding along."""
         return evolve(self, valid=valid)
+
+    def _checked(self, positions: Rows | Sequence[int]) -> Rows:
+        rows = np.asarray(positions, np.int64)
+        outside = rows[(rows < 0) | (rows >= self.n_rows)]
+        if len(outside):
+            raise DataError(
+                f"there is no row at position {int(outside[0])}.",
+                expected=f"positions from 0 to {self.n_rows - 1}",
+                got=f"{len(outside)} positions outside",
+                fix="count positions from 0; row ids are something else",
+            )
+        return rows
+
+    def _check_free(self, columns: pl.DataFrame, others: pl.DataFrame) -> None:
+        clash = [name for name in columns.columns if name in others.columns]
+        if clash:
+            raise SchemaError(
+                f"the feature '{clash[0]}' has the name of a column with another role.",
+                expected="feature names apart from " + ", ".join(others.columns[:8]),
+                got=", ".join(clash),
+                fix=f"rename '{clash[0]}'",
+            )
 
     def _rows(self, rows: Rows, ids: Rows) -> Task:
         return evolve(self, table=self.table[rows], row_id=ids, origin=self.origin[rows])
@@ -212,11 +249,19 @@ class Task:
         return _text(self)
 
 
+def _role_fix(role: str) -> str:
+    if role in ROLES:
+        return "make a new task with fp.classification or fp.regression"
+    return did_you_mean(role, SETTABLE)
+
+
 def check_rows(got: int, expected: int) -> None:
     """Raise DataError where two tables have different numbers of rows."""
     if got != expected:
         raise DataError(
-            f"{got} rows do not fit a task of {expected} rows.", expected=expected, got=got
+            f"{got} rows do not fit a task of {expected} rows.",
+            expected=f"{expected} rows",
+            got=f"{got} rows",
         )
 
 

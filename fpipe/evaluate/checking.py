@@ -9,7 +9,7 @@ from fpipe.core.value import value
 from fpipe.data.task import Task
 from fpipe.evaluate.fitting import check_complete_graph
 from fpipe.graph.context import Context, joined
-from fpipe.graph.flow import outline
+from fpipe.graph.flow import Flow, outline
 from fpipe.graph.graph import Joinable, as_graph
 from fpipe.graph.interpret import infer_graph
 from fpipe.graph.settings import missing
@@ -68,7 +68,7 @@ class Report:
         total = "?" if self.params is None else f"{self.params:,}"
         lines.append(f"{'parameters':<{width}}{'':<28}{total:>12}")
         lines += [f"not set: {path}" for path in self.missing]
-        return "\n".join(lines)
+        return "\n".join(line.rstrip() for line in lines)
 
 
 def check(graph: Joinable, task: Any) -> Report:
@@ -95,7 +95,7 @@ def check(graph: Joinable, task: Any) -> Report:
     """
     whole = as_graph(graph)
     given = task if isinstance(task, tuple) else (task,)
-    if any(isinstance(one, Task) for one in given):
+    if not all(isinstance(one, Flow) for one in given) or any(isinstance(g, Task) for g in given):
         check_complete_graph(whole.ports, (), task)
     unset = missing(whole)
     types = tuple(map(outline, given))

@@ -157,7 +157,7 @@ def with_validation(task: Task, validate: Validate, key: Key) -> Task:
         )
     if isinstance(validate, Task):
         return task.with_valid(_checked_valid(task, validate))
-    if isinstance(validate, str):
+    if validate == "test":
         raise ParameterError(
             f"validate={validate!r} has a meaning only where there is a test set.",
             expected="a share such as 0.2, or a task",

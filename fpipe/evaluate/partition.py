@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from fpipe.core.errors import ParameterError
+from fpipe.core.errors import DataError, ParameterError
 from fpipe.core.key import Key, require_key
 from fpipe.data.kind import Classification
 from fpipe.data.split import group_codes, holdout_rows
@@ -42,6 +44,7 @@ def partition(
         [2, 1]
     """
     check_ratio(ratio, "ratio")
+    check_task(task)
     first, rest = holdout_rows(
         task.n_rows,
         ratio,
@@ -71,6 +74,17 @@ def strata_of(task: Task) -> Codes | None:
     columns = task.table.select(names).with_row_index("__row")
     ranked = columns.select(pl.struct(names).rank("dense").alias("code"))
     return ranked["code"].to_numpy().astype(np.int64)
+
+
+def check_task(task: Any) -> None:
+    """Raise DataError for anything but a task."""
+    if not isinstance(task, Task):
+        raise DataError(
+            f"{type(task).__name__} is no task.",
+            expected="a task",
+            got=type(task).__name__,
+            fix="fp.classification(data, target) or fp.regression(data, target)",
+        )
 
 
 def check_ratio(ratio: float, name: str) -> None:

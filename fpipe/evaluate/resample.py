@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from fpipe.core.errors import DataError, FpipeError, ParameterError
+from fpipe.core.errors import FpipeError, ParameterError
 from fpipe.core.key import Key, require_key
 from fpipe.core.value import value
 from fpipe.data.prediction import Prediction, pool
 from fpipe.data.task import Task
 from fpipe.evaluate.fitting import Validate, fit, predict
+from fpipe.evaluate.partition import check_task
 from fpipe.evaluate.resampling import Resampling, Split
 from fpipe.graph.context import Sink
 from fpipe.graph.fitted import Fitted
@@ -147,13 +148,13 @@ def _one_split(
 
 
 def _check(task: Any, resampling: Any) -> None:
-    if not isinstance(task, Task):
-        raise DataError(f"{type(task).__name__} is no task.", fix="fp.classification(data, target)")
+    check_task(task)
     if not isinstance(resampling, Resampling):
         raise ParameterError(
             f"{type(resampling).__name__} is no resampling.",
             expected="such as fp.cv(5) or fp.holdout()",
             got=repr(resampling)[:80],
+            fix="fp.cv(5)",
         )
 
 

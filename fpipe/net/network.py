@@ -144,6 +144,7 @@ class Model:
                 expected=", ".join(sorted_keys(self.network.inputs)),
                 got=f"{len(inputs)} by position, {', '.join(named) or 'none'} by name",
             )
+        self.network.shapes({name: tuple(x.shape) for name, x in given.items()})
         outputs, _ = self.network.apply(self.params, self.buffers, given)
         return outputs[0] if len(outputs) == 1 else outputs
 

@@ -38,7 +38,12 @@ def subject(md: ModelDescriptor) -> Task:
         DataError: it has none.
     """
     if not isinstance(md.subject, Task):
-        raise DataError("the network is not fed by a task.", fix="start it with an ingress")
+        raise DataError(
+            "the network is not fed by a task.",
+            expected="a network that starts with an ingress",
+            got="inputs without a task",
+            fix="start it with an ingress",
+        )
     return md.subject
 
 

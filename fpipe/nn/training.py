@@ -7,9 +7,19 @@ from typing import Any
 from pyrsistent import PMap
 from torch import Tensor
 
-from fpipe.core.errors import DataError, ParameterError
+from fpipe.core.errors import DataError, ParameterError, ShapeError
 from fpipe.core.key import Key
-from fpipe.core.parameter import REQUIRED, boolean, integer, number, one_of, optional, parameter
+from fpipe.core.parameter import (
+    REQUIRED,
+    boolean,
+    integer,
+    number,
+    one_of,
+    optional,
+    parameter,
+    text,
+    tuple_of,
+)
 from fpipe.core.value import descriptor, value
 from fpipe.data.prediction import Prediction
 from fpipe.data.task import Task, check_learnable
@@ -20,6 +30,7 @@ from fpipe.graph.ports import Port
 from fpipe.measure.score import measure
 from fpipe.net.layers.batch_norm import BatchNorm1d
 from fpipe.net.network import Network
+from fpipe.net.shape import shown
 from fpipe.nn.descriptor import ModelDescriptor
 from fpipe.nn.layer_op import DESCRIPTOR
 from fpipe.nn.predicting import examples, predicted, subject
@@ -48,6 +59,9 @@ class TrainedModel:
     state: TrainState
     batch: int
 
+    def __repr__(self) -> str:
+        return f"TrainedModel ({self.network.count():,} parameters, {self.state!r})"
+
     @property
     def history(self) -> tuple[PMap[str, float], ...]:
         """One map of figures per epoch: ``epoch``, ``train.loss``, ``valid.…``."""
@@ -68,7 +82,8 @@ class Train(Op):
         batch_size: rows per step.
         patience: evaluations without improvement after which training stops; 0 for never.
         min_delta: how much better an evaluation must be to count.
-        monitor: what is watched on the validation rows: ``"loss"`` or one of ``measures``.
+        monitor: what early stopping watches on the validation rows: ``"loss"`` or one of
+            ``measures``; by default the first of ``measures`` where there are any, else the loss.
         measures: scores of the validation rows that history records, in the user's units.
         weights: which weights predictions use: ``"best"`` evaluated, ``"last"``, or ``"auto"``:
             best where patience is set.
@@ -92,9 +107,11 @@ class Train(Op):
     batch_size: int = parameter(default=32, check=integer(1))
     patience: int = parameter(default=0, check=integer(0))
     min_delta: float = parameter(default=0.0, check=number(0.0))
-    monitor: str | None = parameter(default=None)
+    monitor: str | None = parameter(default=None, check=optional(text()))
     measures: tuple[str, ...] = parameter(
-        default=(), convert=lambda x: (x,) if isinstance(x, str) else tuple(x)
+        default=(),
+        check=tuple_of(text()),
+        convert=lambda x: (x,) if isinstance(x, str) else tuple(x),
     )
     weights: str = parameter(default="auto", check=one_of(*_WEIGHTS))
     shuffle: bool = parameter(default=True, check=boolean())
@@ -186,6 +203,7 @@ class Train(Op):
                     got="none",
                     fix=f"… >> {example} >> nn.model(...)",
                 )
+        _check_output(md)
         return md.loss, md.optimizer
 
     def _stopping(self, validated: bool) -> Stopping:
@@ -227,6 +245,22 @@ class Train(Op):
 
 
 model = operator(Train)
+
+
+def _check_output(md: ModelDescriptor) -> None:
+    """Raise where the network is known to give another number of outputs than the task needs."""
+    shapes = [pointer.shape for pointer in md.pointers]
+    if md.subject is None:
+        return
+    size, kind = md.subject.kind.output_size, md.subject.kind.name
+    fits = len(shapes) == 1 and len(shapes[0]) == 2 and shapes[0][1] in (None, size)
+    if not fits:
+        raise ShapeError(
+            f"the network gives {' and '.join(map(shown, shapes))} for a {kind}.",
+            expected=f"(?, {size})",
+            got=" and ".join(map(shown, shapes)),
+            fix="end the network with nn.head()",
+        )
 
 
 def _check_smallest_batch(network: Network, plan: Plan) -> None:

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
+import os
+import sys
+import threading
+import warnings
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -61,6 +66,15 @@ class SGD(Optimizer):
     dampening: float = parameter(default=0.0, check=number(0.0, 1.0))
     weight_decay: float = parameter(default=0.0, check=number(0.0))
     nesterov: bool = parameter(default=False, check=boolean())
+
+    def __attrs_post_init__(self) -> None:
+        if self.nesterov is True and (self.momentum == 0.0 or self.dampening != 0.0):
+            raise ParameterError(
+                "sgd: nesterov needs a momentum and no dampening.",
+                expected="momentum above 0, dampening 0",
+                got=f"momentum={self.momentum}, dampening={self.dampening}",
+                fix="give momentum=0.9, or leave nesterov out",
+            )
 
 
 @descriptor
@@ -160,6 +174,7 @@ class LiveOptimizer:
         self.leaves = {
             name: tensor.detach().clone().requires_grad_() for name, tensor in items(params)
         }
+        _load_dynamo()
         self._torch = spec.build(list(self.leaves.values())) if self.leaves else None
         if self._torch is not None:
             for name, slots in items(state.slots):
@@ -186,6 +201,24 @@ class LiveOptimizer:
             if leaf in self._torch.state
         }
         return OptimizerState(pmap(kept))
+
+
+_LOADING = threading.Lock()
+
+
+def _load_dynamo() -> None:
+    """Import what torch.optim would import at its first step, and leave nothing global behind.
+
+    That import adds a warning filter and an environment variable.
+    """
+    with _LOADING:
+        if "torch._dynamo" in sys.modules:
+            return
+        known = set(os.environ)
+        with warnings.catch_warnings():
+            importlib.import_module("torch._dynamo")
+        for name in set(os.environ) - known:
+            del os.environ[name]
 
 
 def _copy(slot: Any) -> Any:

@@ -4,6 +4,7 @@ from fpipe.testing.cases import cases as cases
 from fpipe.testing.checking import LAWS as LAWS
 from fpipe.testing.checking import holds as holds
 from fpipe.testing.checking import law as law
+from fpipe.testing.checking import violation as violation
 from fpipe.testing.graphs import graphs as graphs
 from fpipe.testing.graphs import learners as learners
 from fpipe.testing.graphs import task_graphs as task_graphs

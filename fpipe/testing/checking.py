@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 from hypothesis import HealthCheck, Phase, given, settings
@@ -75,6 +76,50 @@ def holds(
 
     body()
     return checked
+
+
+def violation(
+    law: Law, cases: SearchStrategy[tuple[Any, ...]] | None = None, *, examples: int = 200
+) -> AssertionError | None:
+    """Return the first failure that a law's check raises, or None where none is found.
+
+    Only an AssertionError of the check counts; any other error is raised, so that a law cannot
+    seem to catch what merely broke the making of its cases.
+
+    Args:
+        law: the law.
+        cases: tuples that its check takes; those of `cases` by default.
+        examples: how many cases are tried at most.
+    """
+    strategy = cases_of(law) if cases is None else cases
+    found: AssertionError | None = None
+
+    @settings(
+        max_examples=examples,
+        deadline=None,
+        derandomize=True,
+        phases=[Phase.generate],
+        report_multiple_bugs=False,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(strategy)
+    def body(case: tuple[Any, ...]) -> None:
+        nonlocal found
+        if found is None:
+            try:
+                law.check(*case)
+            except AssertionError as error:
+                found = error
+        if found is not None:
+            raise _FoundError
+
+    with contextlib.suppress(_FoundError):
+        body()
+    return found
+
+
+class _FoundError(Exception):
+    """Ends a search."""
 
 
 def law(name: str) -> Law:

@@ -161,16 +161,14 @@ def _task_op(task: Task, name: str) -> SearchStrategy[Graph]:
     if name == "select":
         numeric, categorical = ops.numeric(), ops.categorical()
         chosen = [ops.everything(), numeric, ~numeric, categorical, ops.matching(".*x.*")]
-        return st.sampled_from(chosen).map(lambda selector: ops.select(selector))
+        return st.sampled_from(chosen).map(ops.select)
     return st.just(as_graph(getattr(ops, name)()))
 
 
 @st.composite
 def _learners(draw: DrawFn, task: Task, epochs: int) -> Graph:
-    prepare = ops.impute_median() >> ops.impute_mode() >> ops.one_hot()
+    prepare = ops.impute_median() >> ops.impute_mode() >> ops.one_hot() >> ops.scale()
     regression = isinstance(task.kind, Regression)
-    if draw(st.booleans()):
-        prepare = prepare >> ops.scale()
     if regression and draw(st.booleans()):
         prepare = prepare >> ops.scale_target()
     body = draw(layer_graphs(None, max_layers=3))

@@ -55,7 +55,7 @@ def _tasks(
     names = draw(st.lists(st.sampled_from(ODD_NAMES), min_size=1, max_size=4, unique=True))
     kinds = _NUMERIC if numeric else _KINDS
     columns = {name: _column(draw, rng, draw(st.sampled_from(kinds)), n, missing) for name in names}
-    chosen = kind or draw(st.sampled_from(["regression", "binary", "multi"]))
+    chosen: str = kind or draw(st.sampled_from(["regression", "binary", "multi"]))
     if chosen == "classification":
         chosen = draw(st.sampled_from(["binary", "multi"]))
     arguments: dict[str, Any] = {}

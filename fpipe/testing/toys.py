@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -50,8 +50,8 @@ ONE = (Port("x", Numbers),)
 class Toy(Op):
     """An operator from numbers to numbers."""
 
-    inputs = ONE
-    outputs = ONE
+    inputs: ClassVar[Any] = ONE
+    outputs: ClassVar[Any] = ONE
 
     def infer(self, types: tuple[Any, ...], *, key: Key, context: Context) -> tuple[Any, ...]:
         """Say that numbers leave."""

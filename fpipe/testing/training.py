@@ -62,7 +62,8 @@ def runs(
         plan: how it goes through the rows; any of `plans` by default.
         patience: whether early stopping is on (then there are validation rows); either.
     """
-    return _runs(plan or plans(validates=True if patience else None), patience)
+    chosen = plans(validates=True if patience else None) if plan is None else plan
+    return _runs(chosen, patience)
 
 
 @st.composite

@@ -30,7 +30,7 @@ class Point:
 
     x: Any
     y: Any = None
-    note: str | None = label()
+    note: str | None = label(default=None)
 
 
 @value

@@ -64,7 +64,7 @@ def resolve_device(device: str | None) -> str:
     try:
         chosen = torch.device(name)
         torch.empty(0, device=chosen)
-    except (RuntimeError, AssertionError) as error:
+    except (RuntimeError, AssertionError, TypeError) as error:
         raise ParameterError(
             f"the device '{name}' cannot be used.",
             expected="'cpu'" + (" or 'cuda'" if torch.cuda.is_available() else ""),

@@ -67,8 +67,8 @@ def applying_builds_the_same(graph: Graph, task: Task, key: Key) -> None:
     assert isinstance(applied, ModelDescriptor)
     for part in ("layers", "wires", "keys", "pointers"):
         agree(getattr(applied, part), getattr(out, part), f"what is applied: {part}")
-    inputs = ({name: i.input for name, i in md.ingress.items()} for md in (applied, out))
-    agree(*inputs, "the inputs")
+    one, two = ({name: i.input for name, i in md.ingress.items()} for md in (applied, out))
+    agree(one, two, "the inputs")
     agree(applied.network(), out.network(), "the network")
 
 

@@ -119,7 +119,7 @@ def _versions(value: Any) -> list[int]:
     while waiting:
         current = waiting.pop()
         if isinstance(current, torch.Tensor):
-            found.append(current._version)
+            found.append(current._version)  # noqa: SLF001
         below = parts(current)
         waiting.extend(() if below is None else below.children)
     return found
@@ -145,7 +145,9 @@ def _world() -> dict[str, Any]:
         "working directory": os.getcwd(),
         "environment": dict(os.environ),
         "loggers": (root.level, tuple(root.handlers), logging.root.manager.disable),
-        "plotting backend": None if pyplot is None else pyplot.rcParams._get("backend"),
+        "plotting backend": None
+        if pyplot is None
+        else dict.__getitem__(pyplot.rcParams, "backend"),
     }
 
 

@@ -95,9 +95,9 @@ def _is_partition(task: Task, parts: Sequence[Task]) -> None:
 
 def _values(task: Task, what: str) -> list[object]:
     if what == "origin":
-        return task.origin.tolist()
+        return list(task.origin)
     column = task.role("group")
-    return [] if column is None else column.to_list()
+    return [] if column is None else list(column)
 
 
 def _rows_are_units(task: Task) -> bool:

@@ -25,7 +25,8 @@ def fitting_then(f: Graph, g: Graph, x: Flow, y: Flow, key: Key) -> None:
     states, out = _fit(f >> g, x, key)
     states_f, middle = _fit(f, x, key)
     states_g, last = _fit(g, middle, key)
-    agree(dict(states), dict(states_f) | dict(states_g), "the states")
+    both, kept = dict(states_f) | dict(states_g), (f >> g).ids
+    agree(dict(states), {name: both[name] for name in kept}, "the states")
     agree(out, last, "the output")
     between = _apply(f, states_f, y, key)
     agree(_apply(f >> g, states, y, key), _apply(g, states_g, between, key), "what applying gives")

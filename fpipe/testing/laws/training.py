@@ -20,7 +20,7 @@ from fpipe.testing.laws.asserting import agree, near
 from fpipe.train.fold import fold, fold_epochs, scan
 from fpipe.train.gradient import evaluate
 from fpipe.train.numerics import INTERPRETERS
-from fpipe.train.plan import Batch, End, Plan, batch_rows, epoch_order, events
+from fpipe.train.plan import Batch, End, Plan, Validate, batch_rows, epoch_order, events
 from fpipe.train.run import Run, Stopping
 from fpipe.train.state import TrainState
 from fpipe.train.step import step
@@ -119,7 +119,7 @@ def events_have_a_grammar(plan: Plan) -> None:
     batch = f"( Batch){{{plan.batches}}}"
     epoch = f"( EpochBegin{batch} EpochEnd( Validate)?){{{plan.epochs}}}"
     assert re.fullmatch(f"Begin{epoch} End", words), words
-    judged = [e.epoch for e in events(plan) if type(e).__name__ == "Validate"]
+    judged = [event.epoch for event in events(plan) if isinstance(event, Validate)]
     wanted = [e for e in range(1, plan.epochs + 1) if e % plan.eval_every == 0 or e == plan.epochs]
     assert judged == (wanted if plan.validates else [])
 
@@ -229,7 +229,7 @@ def _in(state: TrainState, interpreter: str) -> TrainState:
 
 def _versions(state: TrainState) -> list[Any]:
     tensors = [*state.weights.params.items(), *state.weights.buffers.items()]
-    return sorted((name, tensor._version) for name, tensor in tensors)
+    return sorted((name, tensor._version) for name, tensor in tensors)  # noqa: SLF001
 
 
 TRAINING = (

@@ -1,0 +1,649 @@
+"""Laws must be able to fail: every mutant below is caught by the law that is named with it."""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import settings
+from hypothesis import strategies as st
+from pyrsistent import pmap
+
+from fpipe import nn, ops
+from fpipe.core import equality, tree
+from fpipe.core.key import Key
+from fpipe.core.law import Law
+from fpipe.core.value import evolve
+from fpipe.data import split
+from fpipe.evaluate import fitting, partition
+from fpipe.graph import compose, graph, interpret, wiring
+from fpipe.graph import settings as graph_settings
+from fpipe.graph.ports import Node, Source
+from fpipe.net import layer
+from fpipe.net.layers.batch_norm import BatchNorm1d
+from fpipe.nn import descriptor
+from fpipe.optim import optimizer
+from fpipe.testing import LAWS, cases, holds, keys, law, tasks, toys, violation
+from fpipe.train import fast, gradient, plan, step
+from fpipe.train.state import Cursor, Weights
+
+MUTANTS = []
+
+
+def mutant(law_name, own_cases=None):
+    """Register a planted bug with the law that must catch it."""
+
+    def register(plant):
+        MUTANTS.append(pytest.param(plant, law_name, own_cases, id=plant.__name__))
+        return plant
+
+    return register
+
+
+def everywhere(patch, module, name, other):
+    """Replace a function in every module that has imported it."""
+    original = getattr(module, name)
+    for one in [m for n, m in sys.modules.items() if n.startswith("fpipe")]:
+        for key, value in list(vars(one).items()):
+            if value is original:
+                patch.setattr(one, key, other)
+    return original
+
+
+# ------------------------------------------------------------------ composition
+
+
+@mutant("identity is unit")
+def then_wires_backwards(patch):
+    feeds = compose._feeds
+    patch.setattr(compose, "_feeds", lambda left, right: feeds(left, right)[::-1])
+
+
+@mutant("fitting beside")
+def beside_forgets_to_shift_inputs(patch):
+    def beside(left, right):
+        def moved(source):
+            return source if source.is_input else Source(source.node + len(left.nodes), source.port)
+
+        nodes = tuple(Node(n.op, tuple(map(moved, n.sources))) for n in right.nodes)
+        outputs = left.outputs + tuple(map(moved, right.outputs))
+        return compose._wired(left, len(left.ports) + len(right.ports), left.nodes + nodes, outputs)
+
+    patch.setattr(compose, "beside", beside)
+
+
+@mutant("interchange")
+def beside_lists_outputs_backwards(patch):
+    def backwards(left, right):
+        made = beside(left, right)
+        kept, turned = made.outputs[: len(left.outputs)], made.outputs[len(left.outputs) :]
+        return compose._wired(made, len(made.ports), made.nodes, turned + kept)
+
+    beside = compose.beside
+    patch.setattr(compose, "beside", backwards)
+
+
+@mutant("identity is unit")
+def identity_adds_a_node(patch):
+    def identity(n=1):
+        made = graph.Graph((), (), ())
+        for _ in range(n):
+            made = compose.beside(made, graph.node(toys.Affine(1.0, 0.0)))
+        return made
+
+    everywhere(patch, graph, "identity", identity)
+
+
+@mutant("then is defined")
+def arity_mismatch_is_accepted(patch):
+    feeds = compose._feeds
+
+    def loose(left, right):
+        gives, takes = len(left.outputs), len(right.ports)
+        return feeds(left, right) if gives == takes else tuple((0,) for _ in range(takes))
+
+    patch.setattr(compose, "_feeds", loose)
+
+
+@mutant("given ids are unique")
+def duplicate_ids_are_accepted(patch):
+    patch.setattr(wiring, "_check_ids", lambda nodes: None)
+
+
+@mutant("types must meet")
+def types_are_not_checked(patch):
+    patch.setattr(compose, "_check_types", lambda left, right, feeds: None)
+
+
+@mutant("form is canonical")
+def nodes_keep_their_order(patch):
+    def in_order(nodes, outputs):
+        read = set(walk(nodes, outputs))
+        return [i for i in range(len(nodes)) if i in read]
+
+    walk = everywhere(patch, wiring, "walk_back", in_order)
+
+
+@mutant("ordinals count")
+def ordinals_ignore_given_ids(patch):
+    def ids(one):
+        counts, found = {}, []
+        for node in one.nodes:
+            counts[node.op.name] = counts.get(node.op.name, 0) + 1
+            n = counts[node.op.name]
+            found.append(node.op.id or (node.op.name if n == 1 else f"{node.op.name}_{n - 1}"))
+        return tuple(found)
+
+    everywhere(patch, wiring, "node_ids", ids)
+
+
+@mutant("labels are nothing")
+def labels_count(patch):
+    import attrs
+
+    everywhere(patch, tree, "fields_of", attrs.fields)
+
+
+# ------------------------------------------------------------------ running
+
+
+@mutant("fitting then")
+def keys_come_from_positions(patch):
+    def fit_graph(one, inputs, *, key, context, wanted):
+        states, read = {}, interpret._read_nodes(one, wanted)
+
+        def visit(position, name, op, entering):
+            states[name], leaving = interpret._fit_node(
+                op, entering, key.fold_in(position), context.below(name), position in read
+            )
+            return leaving
+
+        outputs = interpret._walk(one, inputs, visit, context)
+        return pmap(states), outputs if wanted else ()
+
+    everywhere(patch, interpret, "fit_graph", fit_graph)
+
+
+@mutant("wrapping")
+def wrapping_keeps_the_outer_key(patch):
+    fit_node = interpret._fit_node
+
+    def flat(op, entering, key, context, wanted):
+        outer = Key(key.seed, key.path[:-1]) if isinstance(op, graph.Wrap) else key
+        return fit_node(op, entering, outer, context, wanted)
+
+    patch.setattr(interpret, "_fit_node", flat)
+
+
+@mutant("validation teaches nothing")
+def fit_sees_validation_rows(patch):
+    detach = interpret.detach
+
+    def leaky(values):
+        train, valid = detach(values)
+        return (train if valid is None else valid), valid
+
+    patch.setattr(interpret, "detach", leaky)
+
+
+@mutant("validation is applied")
+def validation_rows_pass_untouched(patch):
+    def attach(outputs, valid):
+        return tuple(out.with_valid(outputs[0].with_valid(None)) for out in outputs)
+
+    patch.setattr(interpret, "attach", attach)
+
+
+@mutant("variadic macros take all")
+def wrapped_variadic_inputs_are_dropped(patch):
+    patch.setattr(interpret, "_widened", lambda one, count: one)
+
+
+@mutant("overrides reach copies")
+def overrides_are_forgotten(patch):
+    patch.setattr(interpret, "expansion", lambda macro, types: macro.expand(types))
+
+
+# ------------------------------------------------------------------ fit and apply
+
+
+@st.composite
+def scaling(draw):
+    return ops.scale(), draw(tasks(rows=(6, 12), missing=False)), 0.4, draw(keys())
+
+
+@st.composite
+def normalising(draw):
+    task = draw(tasks("regression", rows=(8, 12), numeric=True, missing=False))
+    net = nn.ingress_numeric() >> nn.linear(3) >> nn.batch_norm1d() >> nn.head()
+    train = nn.loss("mse") >> nn.optimizer("sgd", lr=1e-4) >> nn.model(epochs=0, batch_size=4)
+    return ops.scale() >> net >> train, task, 0.4, draw(keys())
+
+
+@mutant("rows are apart", scaling())
+def scaler_refits_at_apply(patch):
+    cls = type(ops.scale().nodes[0].op)
+    transform = cls.transform
+    patch.setattr(
+        cls, "transform", lambda s, state, task, key: transform(s, s.learn(task, key), task, key)
+    )
+
+
+@mutant("rows are apart", normalising())
+def apply_uses_batch_statistics(patch):
+    def apply(self, params, buffers, inputs, draws, training):
+        x = inputs[0]
+        return ((x - x.mean(0)) / (x.var(0, unbiased=False) + self.eps).sqrt(),), buffers
+
+    patch.setattr(BatchNorm1d, "apply", apply)
+
+
+@mutant("rows may move")
+def predictions_depend_on_position(patch):
+    def shifted(*args, **kwargs):
+        outputs = evaluate(*args, **kwargs)
+        return outputs + torch.arange(len(outputs))[:, None] * 0.01
+
+    evaluate = everywhere(patch, gradient, "evaluate", shifted)
+
+
+@mutant("columns may move")
+def columns_are_found_by_position(patch):
+    patch.setattr(fitting, "conform", lambda data, outline: data)
+
+
+@mutant("batch size is unread")
+def predictions_depend_on_the_chunk(patch):
+    def centred(network, weights, examples, batch, device="cpu"):
+        outputs = evaluate(network, weights, examples, batch, device)
+        return outputs + 0.01 * batch
+
+    evaluate = everywhere(patch, gradient, "evaluate", centred)
+
+
+# ------------------------------------------------------------------ training
+
+
+@mutant("states stay usable")
+def the_optimizer_writes_into_the_state(patch):
+    init = optimizer.LiveOptimizer.__init__
+
+    def shared(self, spec, params, state):
+        init(self, spec, params, state)
+        for name, leaf in self.leaves.items():
+            leaf.data = params[name].data
+
+    patch.setattr(optimizer.LiveOptimizer, "__init__", shared)
+
+
+@mutant("states stay usable")
+def moments_are_shared(patch):
+    patch.setattr(optimizer, "_copy", lambda slot: slot)
+
+
+@mutant("folds may be cut")
+def a_cut_forgets_the_epoch_so_far(patch):
+    init = fast.Machine.__init__
+
+    def forgetful(self, run, state):
+        init(self, run, state)
+        self._totals = (0.0, 0)
+
+    patch.setattr(fast.Machine, "__init__", forgetful)
+
+
+@mutant("folds may be cut")
+def a_cut_forgets_the_moments(patch):
+    init = optimizer.LiveOptimizer.__init__
+
+    def forgetful(self, spec, params, state):
+        init(self, spec, params, optimizer.OptimizerState())
+
+    patch.setattr(fast.LiveOptimizer, "__init__", forgetful)
+    assert init is not None
+
+
+@mutant("fast is reference")
+def the_fast_fold_uses_stale_buffers(patch):
+    batch = fast.Machine._batch
+
+    def stale(self, event):
+        kept = dict(self._buffers)
+        batch(self, event)
+        self._buffers = kept
+
+    patch.setattr(fast.Machine, "_batch", stale)
+
+
+@mutant("steps are counted")
+def the_step_counter_never_advances(patch):
+    def after(cursor):
+        return Cursor(cursor.epoch, cursor.batch + 1, cursor.step, cursor.ended)
+
+    patch.setattr(step, "after_batch", after)
+
+
+@mutant("epochs cover rows")
+def every_epoch_has_the_same_order(patch):
+    def order(one, key, epoch):
+        if not one.shuffle:
+            return np.arange(one.rows)
+        return key.fold_in("shuffle").permutation(one.rows)
+
+    everywhere(patch, plan, "epoch_order", order)
+
+
+@mutant("epochs cover rows")
+def batches_overlap(patch):
+    def rows(one, order, index):
+        start = max(0, index * one.batch_size - 1)
+        return order[start : start + one.batch_size]
+
+    everywhere(patch, plan, "batch_rows", rows)
+
+
+@mutant("stopped states stay")
+def stopped_states_go_on(patch):
+    everywhere(patch, step, "step", lambda run, state, event: step.on_event(event, run, state))
+
+
+@mutant("stopping counts")
+def patience_is_off_by_one(patch):
+    consider = step.consider
+
+    def late(run, state, epoch, score):
+        reached = consider(run, state, epoch, score)
+        return evolve(reached, stopped=0 < run.stopping.patience < reached.stagnation)
+
+    patch.setattr(step, "consider", late)
+
+
+@mutant("validation is unlearned")
+def judging_moves_the_weights(patch):
+    consider = step.consider
+
+    def moving(run, state, epoch, score):
+        moved = pmap({name: p * 0.5 for name, p in state.weights.params.items()})
+        other = evolve(state, weights=Weights(moved, state.weights.buffers))
+        return consider(run, other, epoch, score)
+
+    patch.setattr(step, "consider", moving)
+
+
+@mutant("a step descends")
+def steps_go_uphill(patch):
+    live = optimizer.LiveOptimizer.step
+
+    def uphill(self, grads):
+        live(self, {name: None if g is None else -g for name, g in grads.items()})
+
+    patch.setattr(optimizer.LiveOptimizer, "step", uphill)
+
+
+@mutant("End keeps going possible")
+def end_writes_the_best_back(patch):
+    def ending(run, state, event):
+        reached = original(run, state, event)
+        if isinstance(event, plan.End):
+            halved = pmap({name: p * 0.5 for name, p in state.weights.params.items()})
+            return evolve(reached, weights=Weights(halved, state.weights.buffers))
+        return reached
+
+    original = everywhere(patch, step, "step", ending)
+
+
+@mutant("draws follow steps")
+def dropout_ignores_the_step(patch):
+    from fpipe.net import network
+
+    def unmoved(planned, layer_keys, at):
+        return make(planned, layer_keys, 0)
+
+    make = everywhere(patch, network, "make_draws", unmoved)
+
+
+# ------------------------------------------------------------------ purity
+
+
+@mutant("training is pure")
+def dropout_draws_from_the_global_generator(patch):
+    patch.setattr(layer.Keep, "draw", lambda self, key: torch.rand(self.shape) < self.p)
+
+
+@mutant("fitting is pure")
+def weights_seed_the_global_generator(patch):
+    def uniform(key, shape, bound):
+        torch.manual_seed(key.integer(62))
+        return torch.empty(shape).uniform_(-bound, bound)
+
+    everywhere(patch, layer, "uniform", uniform)
+
+
+@mutant("training is pure")
+def training_switches_gradients_off(patch):
+    def leaving(*args, **kwargs):
+        torch.set_grad_enabled(False)
+        return original(*args, **kwargs)
+
+    original = everywhere(patch, gradient, "gradient", leaving)
+
+
+@mutant("keys decide")
+def weights_ignore_the_key(patch):
+    def uniform(key, shape, bound):
+        return torch.empty(shape).uniform_(-bound, bound, generator=Key(0).generator())
+
+    everywhere(patch, layer, "uniform", uniform)
+
+
+# ------------------------------------------------------------------ values
+
+
+def _with_tensor_rule(patch, rule):
+    patch.setattr(equality, "_SAME", ((torch.Tensor, rule), *equality._SAME[1:]))
+
+
+@mutant("bits are seen")
+def same_ignores_dtype(patch):
+    _with_tensor_rule(
+        patch,
+        lambda a, b: (
+            a.shape == b.shape and torch.equal(a.to(torch.complex128), b.to(torch.complex128))
+        ),
+    )
+
+
+@mutant("bits are seen")
+def same_ignores_the_sign_of_zero(patch):
+    _with_tensor_rule(
+        patch, lambda a, b: a.dtype == b.dtype and torch.allclose(a, b, 0, 0, equal_nan=True)
+    )
+
+
+@mutant("bytes are equality")
+def same_compares_numbers_by_value(patch):
+    kept = tuple(pair for pair in equality._SAME if pair[0] != (float, complex))
+    patch.setattr(equality, "_SAME", kept)
+
+
+@mutant("rebuilding is nothing")
+def maps_are_walked_as_built(patch):
+    everywhere(patch, tree, "sorted_keys", tuple)
+
+
+@mutant("fields count")
+def the_last_field_is_forgotten(patch):
+    original = tree.fields_of
+
+    def short(cls):
+        found = original(cls)
+        return found[:-1] if len(found) > 1 else found
+
+    patch.setattr(tree, "fields_of", short)
+
+
+# ------------------------------------------------------------------ lenses and joins
+
+
+@mutant("sets commute")
+def set_drops_all_but_one_change(patch):
+    set_params = graph_settings.set_params
+
+    def last_only(one, changes):
+        return set_params(one, dict(list(changes.items())[-1:]))
+
+    patch.setattr(graph_settings, "set_params", last_only)
+
+
+@mutant("set set")
+def the_first_override_sticks(patch):
+    below = graph_settings._set_below
+
+    def sticky(macro, changes, place):
+        changed = below(macro, changes, place)
+        return evolve(changed, overrides=changed.overrides.update(macro.overrides))
+
+    patch.setattr(graph_settings, "_set_below", sticky)
+
+
+@mutant("conflicts are refused")
+def join_keeps_the_first_silently(patch):
+    patch.setattr(descriptor, "_union", lambda a, b, what: b.update(a))
+
+
+@mutant("join is union")
+def join_forgets_the_second(patch):
+    patch.setattr(descriptor, "_union", lambda a, b, what: a)
+
+
+@mutant("applying builds the same")
+def applying_resolves_layers_anew(patch):
+    from fpipe.net.layers.linear import Linear
+    from fpipe.nn.layer_op import LayerOp
+
+    apply = LayerOp.apply
+
+    def anew(self, state, inputs, *, key, context):
+        small = inputs[0].subject.n_rows < 5
+        other = evolve(state, bias=False) if small and isinstance(state, Linear) else state
+        return apply(self, other, inputs, key=key, context=context)
+
+    patch.setattr(LayerOp, "apply", anew)
+
+
+# ------------------------------------------------------------------ splitting
+
+
+@mutant("partition parts")
+def groups_are_split(patch):
+    def origins_only(task):
+        repeated = len(np.unique(task.origin)) < task.n_rows
+        return split.group_codes(task.origin) if repeated else None
+
+    everywhere(patch, partition, "groups_of", origins_only)
+
+
+@mutant("folds part")
+def repeats_are_split(patch):
+    def groups_only(task):
+        return None if task.role("group") is None else groups(task)
+
+    groups = everywhere(patch, partition, "groups_of", groups_only)
+
+
+@mutant("folds part")
+def every_class_restarts_at_fold_0(patch):
+    def deal(n, folds, key, strata):
+        codes = np.zeros(n, np.int64) if strata is None else strata
+        order = split._shuffled_by(codes, key)
+        fold = np.empty(n, np.int64)
+        fold[order] = (np.arange(n) - np.searchsorted(codes[order], codes[order])) % folds
+        return fold
+
+    patch.setattr(split, "_deal_rows", deal)
+
+
+@mutant("repeats keep origins")
+def repeats_keep_their_row_id(patch):
+    from fpipe.data.task import Task
+
+    patch.setattr(Task, "repeat", lambda self, at: self._rows(np.array(at), self.row_id[list(at)]))
+
+
+# ------------------------------------------------------------------ the matrix
+
+
+@pytest.mark.parametrize(("plant", "law_name", "own_cases"), MUTANTS)
+def test_caught(plant, law_name, own_cases, monkeypatch):
+    """The law holds on the real thing and fails on the mutant."""
+    rule = law(law_name)
+    chosen = cases(rule) if own_cases is None else own_cases
+    assert violation(rule, chosen, examples=20) is None
+    grad = torch.is_grad_enabled()
+    try:
+        with monkeypatch.context() as patch:
+            plant(patch)
+            found = violation(rule, chosen, examples=300)
+    finally:
+        torch.set_grad_enabled(grad)
+    assert found is not None, f"'{law_name}' does not notice that {plant.__name__}"
+    assert violation(rule, chosen, examples=20) is None
+
+
+def test_every_family_has_teeth():
+    """At least one mutant for every family of laws."""
+    caught = {param.values[1] for param in MUTANTS}
+    names = {one.name for one in LAWS}
+    assert caught <= names
+    assert len(MUTANTS) >= 18
+
+
+# ------------------------------------------------------------------ the runner
+
+
+def _never(n):
+    raise AssertionError("always broken")
+
+
+def _only_large(n):
+    assert n < 1000
+
+
+def test_the_runner_passes_an_unbroken_law():
+    """A law that holds is reported as such, after as many cases as asked for."""
+    seen = []
+    rule = Law("true", "nothing is asked", seen.append)
+    assert violation(rule, st.tuples(st.integers()), examples=50) is None
+    assert len(seen) == 50
+    assert holds(rule, st.tuples(st.integers()), examples=30) == 30
+    assert holds(rule, st.tuples(st.integers())) == settings().max_examples
+
+
+@pytest.mark.parametrize("check", [_never, _only_large])
+def test_the_runner_finds_a_broken_law(check):
+    """A law that fails, always or rarely, is reported by both runners."""
+    rule = Law("false", "cannot hold", check)
+    cases_ = st.tuples(st.integers(0, 2000))
+    assert isinstance(violation(rule, cases_), AssertionError)
+    with pytest.raises(AssertionError):
+        holds(rule, cases_)
+
+
+def test_the_runner_lets_other_errors_out():
+    """What is no AssertionError is no verdict."""
+
+    def check(n):
+        raise KeyError(n)
+
+    with pytest.raises(KeyError):
+        violation(Law("error", "raises", check), st.tuples(st.integers()))
+
+
+def test_laws_are_told_apart():
+    """Names are unique, every law says what it states and has cases."""
+    assert len({one.name for one in LAWS}) == len(LAWS)
+    for one in LAWS:
+        assert one.statement
+        assert cases(one) is not None

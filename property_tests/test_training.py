@@ -1,0 +1,14 @@
+"""Law 5: training is a fold that may be cut anywhere."""
+
+from __future__ import annotations
+
+import pytest
+
+from fpipe.testing import holds
+from fpipe.testing.laws.training import TRAINING
+
+
+@pytest.mark.parametrize("law", TRAINING, ids=lambda law: law.name)
+def test_law(law):
+    """The law holds in every case that was tried."""
+    assert holds(law) > 1
