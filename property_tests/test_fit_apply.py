@@ -49,7 +49,7 @@ def cases_of_op(draw, name, law):
 @pytest.mark.parametrize("name", TASK_OPS)
 def test_every_operator(name, law):
     """The law holds for every operator by itself."""
-    assert holds(law, cases_of_op(name, law)) > 1
+    assert holds(law, cases_of_op(name, law), examples=50) > 1
 
 
 def test_every_operator_is_drawn():
@@ -79,7 +79,7 @@ def bridged(draw, law):
 def test_bridge(law):
     """The laws hold for estimators that are kept as values."""
     pytest.importorskip("sklearn")
-    assert holds(law, bridged(law)) > 1
+    assert holds(law, bridged(law), examples=50) > 1
 
 
 @st.composite
@@ -104,4 +104,4 @@ def ready(draw, law):
 def test_ready_learners(law):
     """The laws hold for the ready learners."""
     pytest.importorskip("sklearn")
-    assert holds(law, ready(law)) > 1
+    assert holds(law, ready(law), examples=50) > 1

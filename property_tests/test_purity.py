@@ -41,7 +41,7 @@ def test_law(law):
 
 
 def _in_process(seed: str) -> str:
-    own = {**os.environ, "PYTHONHASHSEED": seed}
+    own = {**os.environ, "PYTHONHASHSEED": seed, "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM], env=own, capture_output=True, text=True, check=True
     )
@@ -50,7 +50,7 @@ def _in_process(seed: str) -> str:
 
 def test_other_processes_give_the_same():
     """Fits, predictions, splits and resamplings are the same under other hash seeds."""
-    with ThreadPoolExecutor(3) as pool:
-        one, *others = pool.map(_in_process, ["0", "1", "4711"])
+    with ThreadPoolExecutor(2) as pool:
+        one, *others = pool.map(_in_process, ["0", "4711"])
     assert len(one.splitlines()) == 9
     assert all(other == one for other in others)

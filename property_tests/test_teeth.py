@@ -462,7 +462,7 @@ def same_ignores_the_sign_of_zero(patch):
     )
 
 
-@mutant("bytes are equality")
+@mutant("look-alikes")
 def same_compares_numbers_by_value(patch):
     kept = tuple(pair for pair in equality._SAME if pair[0] != (float, complex))
     patch.setattr(equality, "_SAME", kept)

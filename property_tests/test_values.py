@@ -42,7 +42,7 @@ def test_law(law):
 
 
 def _in_process(seed: str) -> list[str]:
-    own = {**os.environ, "PYTHONHASHSEED": seed}
+    own = {**os.environ, "PYTHONHASHSEED": seed, "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM], env=own, capture_output=True, text=True, check=True
     )
@@ -51,8 +51,8 @@ def _in_process(seed: str) -> list[str]:
 
 def test_fingerprints_are_the_same_everywhere():
     """Generated values have the same fingerprints under other hash seeds."""
-    with ThreadPoolExecutor(3) as pool:
-        one, *others = pool.map(_in_process, ["0", "1", "4711"])
+    with ThreadPoolExecutor(2) as pool:
+        one, *others = pool.map(_in_process, ["0", "4711"])
     assert len(one) >= 300
     assert all(line.endswith(" True") for line in one)
     assert all(other == one for other in others)

@@ -20,9 +20,9 @@ TIMES = 5
 BOTH = """
 import time
 import torch, polars
-start = time.perf_counter()
+start = time.process_time()
 import fpipe
-print(time.perf_counter() - start)
+print(time.process_time() - start)
 """
 
 LOADED = f"""

@@ -8,10 +8,9 @@ import numpy as np
 import polars as pl
 from pyrsistent import pmap
 
-from fpipe.core.errors import SchemaError, did_you_mean
+from fpipe.core.errors import SchemaError, nearest
 from fpipe.core.value import evolve
 from fpipe.data.frame import as_enum, as_frame, text_levels
-from fpipe.data.kind import Classification
 from fpipe.data.schema import TaskType
 from fpipe.data.task import Rows, Task
 
@@ -58,9 +57,14 @@ def _check_present(table: pl.DataFrame, outline: TaskType) -> None:
             "are missing in the new data.",
             expected=", ".join(outline.features[:12]),
             got=f"columns {', '.join(table.columns[:12])}; missing {', '.join(absent[:12])}",
-            fix=did_you_mean(absent[0], table.columns),
+            fix=_absent_fix(absent[0], table.columns),
             missing=tuple(absent),
         )
+
+
+def _absent_fix(name: str, present: list[str]) -> str:
+    close = nearest(name, present)
+    return f"rename '{close}' to '{name}'" if close else f"add the column '{name}'"
 
 
 def _conformed(series: pl.Series, dtype: pl.DataType) -> pl.Series:
@@ -97,8 +101,3 @@ def _has_levels(series: pl.Series) -> bool:
 
 def _shown(dtype: pl.DataType) -> str:
     return "Enum" if isinstance(dtype, pl.Enum) else str(dtype)
-
-
-def is_classification(outline: TaskType) -> bool:
-    """Tell whether an outline is that of a classification."""
-    return isinstance(outline.kind, Classification)

@@ -121,7 +121,7 @@ def _checked_target(frame: pl.DataFrame, target: str) -> pl.Series:
             f"the target '{target}' is missing in {truth.null_count()} of {frame.height} rows.",
             expected="a target in every row",
             got=f"the first missing one in row {row}",
-            fix=f"drop those rows: data.drop_nulls('{target}')",
+            fix=f"drop the rows without a value of '{target}'",
         )
     if truth.n_unique() < 2:
         raise DataError(
@@ -210,4 +210,4 @@ def _ids(column: pl.Series) -> Rows:
 def _listed(columns: Columns) -> tuple[str, ...]:
     if columns is None:
         return ()
-    return tuple(columns) if isinstance(columns, list | tuple) else (columns,)
+    return tuple(columns) if isinstance(columns, list | tuple) else (str(columns),)

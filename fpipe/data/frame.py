@@ -35,7 +35,7 @@ def as_frame(data: Any) -> pl.DataFrame:
     _check_names(data)
     try:
         if isinstance(data, Mapping):
-            return pl.DataFrame(dict(data))
+            return pl.DataFrame({name: _plain_numbers(x) for name, x in data.items()})
         frame = pl.DataFrame(data) if _is_foreign(data) else None
     except (pl.exceptions.PolarsError, ValueError, TypeError, ImportError) as error:
         raise DataError("the columns do not make a table.", got=str(error)[:200]) from error
@@ -47,6 +47,14 @@ def as_frame(data: Any) -> pl.DataFrame:
             fix='pass {"column": values, …}',
         )
     return frame
+
+
+def _plain_numbers(values: Any) -> Any:
+    """Return a list that mixes integers and floats as floats; anything else as it is."""
+    if not isinstance(values, list | tuple):
+        return values
+    kinds = {type(x) for x in values} - {type(None)}
+    return [None if x is None else float(x) for x in values] if kinds == {int, float} else values
 
 
 def clean(frame: pl.DataFrame, columns: tuple[str, ...]) -> pl.DataFrame:

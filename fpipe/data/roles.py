@@ -55,7 +55,7 @@ def _check_weights(column: pl.Series) -> None:
         raise DataError(
             f"the column '{column.name}' cannot weigh the rows.",
             expected="finite numbers of at least 0, none missing, not all 0",
-            got=f"{column.dtype}, {column.null_count()} missing, least {column.min()}, "
-            f"largest {column.max()}",
+            got=f"{column.dtype}, {column.null_count()} missing, least {column.min()!r}, "
+            f"largest {column.max()!r}",
             fix="replace or drop these rows",
         )

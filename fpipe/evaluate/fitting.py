@@ -164,10 +164,10 @@ def with_validation(task: Task, validate: Validate, key: Key) -> Task:
             got=repr(validate),
             fix='validate="test" belongs to fp.resample; here give the task itself',
         )
-    check_ratio(validate, "validate")
+    share = check_ratio(validate, "validate")
     first, rest = holdout_rows(
         task.n_rows,
-        1.0 - validate,
+        1.0 - share,
         key.fold_in("validate"),
         groups=groups_of(task),
         strata=strata_of(task),
@@ -218,8 +218,16 @@ def check_complete_graph(ports: tuple[Any, ...], unset: tuple[str, ...], data: D
             "the graph does not take what was given.",
             expected=", ".join(map(repr, ports)) or "nothing",
             got=", ".join(type(value).__name__ for value in given),
-            fix="make a task first: fp.classification(data, target) or fp.regression(data, target)",
+            fix=_input_fix(len(ports), given),
         )
+
+
+def _input_fix(ports: int, given: tuple[Any, ...]) -> str:
+    if len(given) == 1 and ports > 1:
+        return "let one task enter all paths: fp.identity() >> (a & b)"
+    if len(given) == ports == 1 and isinstance(given[0], Task):
+        return "start the network with an ingress, e.g. nn.ingress_numeric()"
+    return "make a task first: fp.classification(data, target) or fp.regression(data, target)"
 
 
 def _checked_task(task: Task) -> Task:

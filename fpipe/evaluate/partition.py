@@ -85,17 +85,25 @@ def check_task(task: Any) -> None:
             got=type(task).__name__,
             fix="fp.classification(data, target) or fp.regression(data, target)",
         )
+    if task.valid is not None:
+        raise DataError(
+            "a task that carries validation rows cannot be split.",
+            expected="a task without them",
+            got=f"{task.valid.n_rows} validation rows",
+            fix="split first, then task.with_valid(...)",
+        )
 
 
-def check_ratio(ratio: float, name: str) -> None:
-    """Raise ParameterError for a share outside (0, 1)."""
+def check_ratio(ratio: object, name: str) -> float:
+    """Return a share, or raise ParameterError where it is none in (0, 1)."""
     if isinstance(ratio, bool) or not isinstance(ratio, int | float) or not 0.0 < ratio < 1.0:
         raise ParameterError(
             f"{name} cannot be {ratio!r}.",
             expected="a number above 0 and below 1",
             got=repr(ratio),
-            fix=f"{name}=0.8",
+            fix=f"{name}=0.2, or a task" if name == "validate" else f"{name}=0.8",
         )
+    return float(ratio)
 
 
 def _codes(column: pl.Series) -> Codes:

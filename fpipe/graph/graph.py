@@ -169,8 +169,18 @@ def as_graph(thing: Joinable | Op) -> Graph:
         f"{type(thing).__name__} cannot be joined to a graph.",
         expected="a graph, an operator, or a tuple of them",
         got=repr(thing)[:60],
-        fix="call it first, e.g. nn.relu()" if callable(thing) else "wrap it in an operator",
+        fix=_join_fix(thing),
     )
+
+
+def _join_fix(thing: Any) -> str:
+    if isinstance(thing, list):
+        return "join its members with >> or &"
+    name = getattr(thing, "__name__", type(thing).__name__)
+    module = getattr(thing, "__module__", None) or type(thing).__module__
+    if module.startswith("torch"):
+        return f"nn.module({module.split('.')[0]}.nn.{name})"
+    return "call it first, e.g. nn.relu()" if callable(thing) else "wrap it in an operator"
 
 
 def operator(cls: Callable[_P, Op]) -> Callable[_P, Graph]:

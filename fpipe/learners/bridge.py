@@ -10,7 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 from pyrsistent import PMap, pmap
 
-from fpipe.core.code import Opaque, Ref, as_code
+from fpipe.core.code import Opaque, Ref
 from fpipe.core.errors import DataError
 from fpipe.core.key import Key
 from fpipe.core.tree import items
@@ -24,6 +24,7 @@ from fpipe.graph.op import Op
 from fpipe.graph.ports import Port
 from fpipe.ops.estimator import (
     Estimator,
+    estimator_class,
     fit_estimator,
     kept,
     make,
@@ -89,7 +90,10 @@ class SklearnLearner(Op):
 
     def infer(self, types: tuple[Any, ...], *, key: Key, context: Context) -> tuple[Any, ...]:
         """A prediction."""
-        del types, key, context
+        del key, context
+        self.code.resolve()
+        if not types[0].open:
+            numeric_features(types[0], self.code.name)
         return (Prediction,)
 
 
@@ -115,7 +119,7 @@ def sklearn(code: Any, *, id: str | None = None, **settings: Any) -> Graph:
         >>> fp.predict(fp.fit(tree, task, key=fp.key(0)), task).score("rmse")
         0.0
     """
-    return node(SklearnLearner(as_code(code), pmap(settings), id=id))
+    return node(SklearnLearner(estimator_class(code), pmap(settings), id=id))
 
 
 def _probabilities(made: Any, x: Any, kind: Classification) -> NDArray[np.float64]:

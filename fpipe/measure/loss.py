@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from typing import ClassVar, Literal
 
@@ -37,27 +38,22 @@ class Loss(ABC):
         """Tell whether the loss is for tasks of this kind."""
         return kind == self.kind
 
-    @abstractmethod
-    def output_size(self, classes: int | None) -> int:
-        """Return how many columns the network gives for a task.
+    def share(self, rows: int, weights: Tensor | None) -> float:
+        """Return how much a batch counts where losses of batches are brought together."""
+        if self.reduction == "sum":
+            return 1.0
+        return float(rows) if weights is None else float(weights.sum().item())
+
+    def over_batches(self, total: float, share: float) -> float:
+        """Return the loss over several batches.
 
         Args:
-            classes: how many classes the task has; None for regression.
-
-        Raises:
-            ParameterError: the loss is not for such a task.
+            total: sum of their losses, each times its share.
+            share: sum of their shares.
         """
-
-    @abstractmethod
-    def prepare(self, target: Tensor, columns: int, dtype: torch.dtype) -> Tensor:
-        """Return the target of a task in the form that the loss takes.
-
-        Args:
-            target: ``[row]`` or ``[row, 1]``; class codes (1 the positive class where there are
-                two), or floats.
-            columns: columns of the network's outputs.
-            dtype: dtype of the network's outputs.
-        """
+        if self.reduction == "sum":
+            return total
+        return total / share if share else math.nan
 
     @abstractmethod
     def _check(self, outputs: Tensor, target: Tensor) -> None: ...
@@ -70,7 +66,7 @@ class Loss(ABC):
 
         Args:
             outputs: ``[row, column]`` floating, as the network gives them (no softmax).
-            target: as `prepare` gives it.
+            target: ``[row, 1]`` floating, or ``[row]`` int64 class codes.
 
         Returns:
             ``[row]``, dtype and device of ``outputs``.
@@ -89,7 +85,7 @@ class Loss(ABC):
 
         Args:
             outputs: ``[row, column]`` floating.
-            target: as `prepare` gives it.
+            target: ``[row, 1]`` floating, or ``[row]`` int64 class codes.
             weights: ``[row]``, each at least 0; None for all equal. Rows whose weights are all 0
                 have a mean of 0.
 
@@ -130,21 +126,6 @@ class MeanSquaredError(Loss):
     name: ClassVar[str] = "mse"
     kind: ClassVar[Kind] = "regression"
 
-    def output_size(self, classes: int | None) -> int:
-        """Return 1; a task with classes is an error."""
-        if classes is not None:
-            raise ParameterError(
-                f"mse: a loss for regression meets a task with {classes} classes.",
-                expected="a regression task",
-                got=f"{classes} classes",
-                fix="use 'cross_entropy'",
-            )
-        return 1
-
-    def prepare(self, target: Tensor, columns: int, dtype: torch.dtype) -> Tensor:
-        """Return the target as ``[row, 1]`` floats."""
-        return target.reshape(-1, 1).to(dtype)
-
     def _check(self, outputs: Tensor, target: Tensor) -> None:
         _check_column(self.name, outputs, target)
 
@@ -162,8 +143,6 @@ class CrossEntropy(Loss):
     probabilities of the classes.
 
     Example:
-        >>> CrossEntropy().output_size(2), CrossEntropy().output_size(5)
-        (1, 5)
         >>> round(CrossEntropy().value(torch.zeros(3, 4), torch.tensor([0, 1, 3])).item(), 4)
         1.3863
 
@@ -173,24 +152,6 @@ class CrossEntropy(Loss):
 
     name: ClassVar[str] = "cross_entropy"
     kind: ClassVar[Kind] = "classification"
-
-    def output_size(self, classes: int | None) -> int:
-        """Return 1 for two classes, else one per class; fewer than two are an error."""
-        if classes is None or classes < 2:
-            got = "a regression task" if classes is None else f"{classes} class(es)"
-            raise ParameterError(
-                f"cross_entropy: a loss for classification meets {got}.",
-                expected="a task with at least 2 classes",
-                got=got,
-                fix="use 'mse'" if classes is None else "give the task all its classes",
-            )
-        return 1 if classes == 2 else classes
-
-    def prepare(self, target: Tensor, columns: int, dtype: torch.dtype) -> Tensor:
-        """Return codes as ``[row, 1]`` floats for one column, else as ``[row]`` int64."""
-        if columns == 1:
-            return target.reshape(-1, 1).to(dtype)
-        return target.reshape(-1).to(torch.int64)
 
     def _check(self, outputs: Tensor, target: Tensor) -> None:
         if outputs.ndim == 2 and outputs.shape[1] > 1:
@@ -253,7 +214,9 @@ def _mismatch(
         f"{name}: {left} {here} does not go with {right} {there}.",
         expected=expected,
         got=f"{left} {here}, {right} {there}",
-        fix="bring the target into form with loss.prepare" if left == "target" else "one per row",
+        fix="give the target one column, as the outputs have"
+        if left == "target"
+        else "one per row",
     )
 
 

@@ -113,7 +113,7 @@ def score(
     name, labels = measure.name, tuple(classes or ())
     if name not in _RULES:
         raise _unknown(name)
-    _check_measure(measure, labels)
+    check_measure(measure, labels)
     rows = _check_rows(name, truth)
     given = _given(measure, response, prob)
     _check_shape(measure, given, (rows, len(labels)) if measure.needs == "prob" else (rows,))
@@ -204,7 +204,7 @@ def _unknown(name: str) -> ParameterError:
     )
 
 
-def _check_measure(measure: Measure, classes: tuple[str, ...]) -> None:
+def check_measure(measure: Measure, classes: tuple[str, ...]) -> None:
     kind = "classification" if classes else "regression"
     if measure.kind != kind:
         names = ", ".join(repr(each.name) for each in MEASURES if each.kind == kind)

@@ -8,7 +8,6 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from fpipe.core.errors import StateError
-from fpipe.core.key import Key
 
 
 class KeyedMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -18,12 +17,13 @@ class KeyedMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
     place for a generator raises `StateError`, so that nothing draws unseen.
 
     Args:
-        key: where the draws come from.
+        generator: where the draws come from; private to this mode, which moves it. Without one,
+            whatever draws is refused.
     """
 
-    def __init__(self, key: Key) -> None:
+    def __init__(self, generator: torch.Generator | None) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self._generator = key.generator()
+        self._generator = generator
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Run one operation."""
@@ -31,6 +31,13 @@ class KeyedMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
         kwargs = dict(kwargs or {})
         if torch.Tag.nondeterministic_seeded not in func.tags:
             return func(*args, **kwargs)
+        if self._generator is None:
+            raise StateError(
+                f"the operation {func} draws, but nothing was given to draw from.",
+                expected="the layer's declared draws",
+                got="none",
+                fix="pass draws: make_draws(planned_draws(network, shapes), keys, step)",
+            )
         if func is torch.ops.aten.native_dropout.default:
             return self._dropout(*args, **kwargs)
         arguments = func._schema.arguments  # noqa: SLF001

@@ -39,6 +39,18 @@ class Keep:
 
 
 @descriptor
+class Stream:
+    """A whole stream of random numbers, for a foreign module that draws by itself."""
+
+    def draw(self, key: Key) -> Tensor:
+        """Return the state of a generator at the start of the key's stream, uint8."""
+        return key.generator().get_state()
+
+
+Draw: TypeAlias = Keep | Stream
+
+
+@descriptor
 class Layer:
     """A description of one layer with every size resolved.
 
@@ -57,7 +69,7 @@ class Layer:
         del key
         return {}, {}
 
-    def draws(self, inputs: tuple[Shape, ...]) -> Mapping[str, Keep]:
+    def draws(self, inputs: tuple[Shape, ...]) -> Mapping[str, Draw]:
         """Return what is drawn for a batch of these shapes while training, by name."""
         del inputs
         return {}

@@ -13,7 +13,7 @@ from fpipe.core.errors import FpipeError, ShapeError
 from fpipe.core.key import Key
 from fpipe.core.tree import items, sorted_keys
 from fpipe.core.value import descriptor, value
-from fpipe.net.layer import Keep, Layer, Tensors, count
+from fpipe.net.layer import Draw, Layer, Tensors, count
 from fpipe.net.shape import Shape, shown
 
 
@@ -216,7 +216,7 @@ def all_shapes(network: Network, inputs: Mapping[str, Shape]) -> dict[str, tuple
 
 def planned_draws(
     network: Network, inputs: Mapping[str, Shape]
-) -> tuple[tuple[str, str, Keep], ...]:
+) -> tuple[tuple[str, str, Draw], ...]:
     """Return what the layers draw for a training batch of these shapes: path, name, draw."""
     found = all_shapes(network, inputs)
     return tuple(
@@ -227,7 +227,7 @@ def planned_draws(
 
 
 def make_draws(
-    plan: tuple[tuple[str, str, Keep], ...], keys: Mapping[str, Key], step: int
+    plan: tuple[tuple[str, str, Draw], ...], keys: Mapping[str, Key], step: int
 ) -> dict[str, dict[str, Tensor]]:
     """Return the draws of one training step; each depends on its layer's key and the step."""
     made: dict[str, dict[str, Tensor]] = {}

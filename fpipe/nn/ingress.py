@@ -107,7 +107,7 @@ def _numeric_columns(task: View) -> tuple[str, ...]:
             f"ingress_numeric takes numbers, but '{wrong[0]}' is {_kind(task.dtype(wrong[0]))}.",
             expected="numeric features",
             got=", ".join(f"{n}: {_kind(task.dtype(n))}" for n in wrong[:6]),
-            fix="encode them first with ops.one_hot(), or keep only ops.select(ops.numeric())",
+            fix=_encoding_fix(task.dtype(wrong[0])),
             columns=tuple(wrong),
         )
     if not task.features:
@@ -118,6 +118,12 @@ def _numeric_columns(task: View) -> tuple[str, ...]:
             fix="check what ops.select keeps",
         )
     return task.features
+
+
+def _encoding_fix(dtype: pl.DataType) -> str:
+    if isinstance(dtype, pl.Enum):
+        return "encode them first with ops.one_hot(), or keep only ops.select(ops.numeric())"
+    return "turn them into numbers first, or keep only ops.select(ops.numeric())"
 
 
 def _enters(dtype: pl.DataType) -> bool:
@@ -140,11 +146,17 @@ def _entered(
 
 
 def _subject(task: View) -> View:
-    """Return the task without its features."""
-    if isinstance(task, TaskType):
-        return evolve(task.with_features((), open=False), name=task.name)
+    """Return the task with only the columns that have a role other than feature.
+
+    Columns without a role go as well: paths that select different features may meet.
+    """
     roles = task.roles.set("feature", ())
-    return evolve(task, table=task.table.drop(task.features), roles=roles, valid=None)
+    kept = {column for columns in roles.values() for column in columns}
+    if isinstance(task, TaskType):
+        dtypes = tuple((name, dtype) for name, dtype in task.dtypes if name in kept)
+        return evolve(task, dtypes=dtypes, roles=roles, open=False)
+    others = [name for name in task.table.columns if name not in kept]
+    return evolve(task, table=task.table.drop(others), roles=roles, valid=None)
 
 
 def _without_valid(task: View) -> View:

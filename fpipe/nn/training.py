@@ -21,13 +21,14 @@ from fpipe.core.parameter import (
     tuple_of,
 )
 from fpipe.core.value import descriptor, value
+from fpipe.data.kind import Classification
 from fpipe.data.prediction import Prediction
 from fpipe.data.task import Task, check_learnable
 from fpipe.graph.context import Context
 from fpipe.graph.graph import operator
 from fpipe.graph.op import Op
 from fpipe.graph.ports import Port
-from fpipe.measure.score import measure
+from fpipe.measure.score import check_measure, measure
 from fpipe.net.layers.batch_norm import BatchNorm1d
 from fpipe.net.network import Network
 from fpipe.net.shape import shown
@@ -71,6 +72,24 @@ class TrainedModel:
     def weights(self) -> Weights:
         """The weights that predictions use."""
         return self.state.result if self.state.result is not None else self.state.weights
+
+
+@value
+class Scorer:
+    """Scores of the network's outputs on the validation rows.
+
+    Args:
+        task: the validation rows.
+        measures: names of measures.
+    """
+
+    task: Task
+    measures: tuple[str, ...]
+
+    def __call__(self, outputs: Tensor) -> dict[str, float]:
+        """Return the scores by name."""
+        prediction = predicted(self.task, outputs)
+        return {name: prediction.score(name) for name in self.measures}
 
 
 @descriptor
@@ -149,6 +168,7 @@ class Train(Op):
             numerics: how numbers are computed.
         """
         loss, optimizer = self._configured(md)
+        self._check_measures(md)
         stopping = self._stopping(valid is not None)
         task = subject(md)
         check_learnable(task)
@@ -163,6 +183,8 @@ class Train(Op):
         )
         network = md.network()
         _check_smallest_batch(network, plan)
+        scored = valid if self.measures else None
+        scorer = None if scored is None else Scorer(subject(scored), self.measures)
         held = None if valid is None else examples(valid, numerics.dtype, numerics.device)
         return Run(
             network=network,
@@ -172,7 +194,7 @@ class Train(Op):
             plan=plan,
             train=examples(md, numerics.dtype, numerics.device),
             valid=held,
-            scorer=None if valid is None else self._scorer(subject(valid)),
+            scorer=scorer,
             stopping=stopping,
             predict_batch=self.predict_batch or max(self.batch_size, 1024),
         )
@@ -192,6 +214,7 @@ class Train(Op):
         """A prediction."""
         del key, context
         self._configured(types[0])
+        self._check_measures(types[0])
         return (Prediction,)
 
     def _configured(self, md: ModelDescriptor) -> Any:
@@ -205,6 +228,13 @@ class Train(Op):
                 )
         _check_output(md)
         return md.loss, md.optimizer
+
+    def _check_measures(self, md: ModelDescriptor) -> None:
+        if md.subject is not None:
+            kind = md.subject.kind
+            classes = kind.classes if isinstance(kind, Classification) else ()
+            for name in self.measures:
+                check_measure(measure(name), classes)
 
     def _stopping(self, validated: bool) -> Stopping:
         watched = self.monitor or (self.measures[0] if self.measures else "loss")
@@ -225,17 +255,6 @@ class Train(Op):
         keep = self.weights == "best" or (self.weights == "auto" and self.patience > 0)
         minimize = watched == "loss" or measure(watched).minimize
         return Stopping(watched, minimize, self.patience, self.min_delta, keep)
-
-    def _scorer(self, task: Task) -> Any:
-        if not self.measures:
-            return None
-        measures = tuple(map(measure, self.measures))
-
-        def scores(outputs: Tensor) -> dict[str, float]:
-            prediction = predicted(task, outputs)
-            return {m.name: prediction.score(m) for m in measures}
-
-        return scores
 
     def _report(self, context: Context, kind: str, state: TrainState) -> None:
         last = dict(state.history[-1]) if state.history else {}

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 from pyrsistent import PMap, pmap
 
-from fpipe.core.code import Opaque, Ref, as_code
+from fpipe.core.code import Opaque, Ref
 from fpipe.core.errors import DataError
 from fpipe.core.key import Key
 from fpipe.core.tree import items
@@ -19,6 +19,7 @@ from fpipe.data.task import Task
 from fpipe.graph.graph import Graph, node
 from fpipe.ops.estimator import (
     Estimator,
+    estimator_class,
     fit_estimator,
     kept,
     make,
@@ -80,6 +81,9 @@ class SklearnTransform(TaskOp):
 
     def typed(self, task: TaskType) -> TaskType:
         """Only data can tell how many features a transformer makes."""
+        self.code.resolve()
+        if not task.open:
+            numeric_features(task, self.code.name)
         return task.with_features((), open=True)
 
 
@@ -105,7 +109,7 @@ def sklearn(code: Any, *, id: str | None = None, **settings: Any) -> Graph:
         >>> fp.transform(pca, task, key=fp.key(0)).features
         ('pca0',)
     """
-    return node(SklearnTransform(as_code(code), pmap(settings), id=id))
+    return node(SklearnTransform(estimator_class(code), pmap(settings), id=id))
 
 
 def _names(made: Any, name: str, columns: tuple[str, ...]) -> tuple[str, ...]:

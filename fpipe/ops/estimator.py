@@ -10,12 +10,12 @@ import polars as pl
 from numpy.typing import NDArray
 from pyrsistent import PMap, PVector, pmap, pvector
 
-from fpipe.core.code import Opaque, Ref, path_of
+from fpipe.core.code import Opaque, Ref, as_code, path_of
 from fpipe.core.errors import CodecError, DataError, ParameterError, SchemaError, did_you_mean
 from fpipe.core.key import Key
 from fpipe.core.tree import items
 from fpipe.core.value import value
-from fpipe.data.schema import check_columns, is_numeric
+from fpipe.data.schema import TaskType, check_columns, is_numeric
 from fpipe.data.task import Task
 
 Matrix = NDArray[np.float64]
@@ -58,6 +58,22 @@ class Estimator:
         return self.content.resolve() if isinstance(self.content, Opaque) else thaw(self.content)
 
 
+def estimator_class(code: Any) -> Ref | Opaque:
+    """Return the class of an estimator as code.
+
+    Raises:
+        ParameterError: an instance was given.
+    """
+    if not isinstance(code, str | Ref | Opaque | type):
+        raise ParameterError(
+            f"an instance of {type(code).__name__} was given.",
+            expected="a class, or 'package.module:Class'",
+            got=repr(code)[:80],
+            fix=f"give the class and its arguments: sklearn({type(code).__name__}, …)",
+        )
+    return as_code(code)
+
+
 def make(code: Ref | Opaque, parameters: PMap[str, Any], key: Key) -> Any:
     """Return an unfitted estimator; where it draws, its seed comes from the key.
 
@@ -89,7 +105,7 @@ def matrix(task: Task, columns: tuple[str, ...]) -> Matrix:
     return np.ascontiguousarray(frame.to_numpy())
 
 
-def numeric_features(task: Task, what: str) -> tuple[str, ...]:
+def numeric_features(task: Task | TaskType, what: str) -> tuple[str, ...]:
     """Return all features, which must be numbers or truth values.
 
     Raises:

@@ -132,8 +132,13 @@ def _transforming(
     return graph, task, *(draw(one) for one in more), draw(keys())
 
 
-def _learning(*more: SearchStrategy[Any], rows: tuple[int, int] = (6, 10)) -> Cases:
-    return _transforming(*more, learner=True, rows=rows, repeats=False)
+def _learning(*more: SearchStrategy[Any], rows: tuple[int, int] = (6, 10), **form: Any) -> Cases:
+    return _transforming(*more, learner=True, rows=rows, repeats=False, **form)
+
+
+def _splitting() -> Cases:
+    """Learners over tasks of which any half can be learned from."""
+    return _learning(rows=(6, 9), kind="regression", missing=False, roles=False)
 
 
 def _training(**form: Any) -> Cases:
@@ -261,12 +266,8 @@ _ALIKE: tuple[tuple[Any, ...], ...] = (
 
 @st.composite
 def _pairs(draw: DrawFn) -> tuple[Any, Any]:
-    """Two values that look alike, or are unrelated, or differ in one leaf."""
-    kind = draw(st.sampled_from(["alike", "unrelated", "one leaf"]))
-    if kind == "alike":
-        family = draw(st.sampled_from(_ALIKE))
-        return draw(st.sampled_from(family)), draw(st.sampled_from(family))
-    if kind == "unrelated":
+    """Two values, unrelated or different in one leaf."""
+    if draw(st.booleans()):
         return draw(leaves()), draw(leaves())
     value, path, new = draw(_places(1, 1))
     return value, put(value, path, new)
@@ -390,6 +391,7 @@ CASES: dict[str, Cases] = {
     "patterns address many": _patterns(),
     "wrong paths are refused": _sets(1).map(lambda found: found[:2]),
     "bytes are equality": _pairs(),
+    "look-alikes": st.tuples(st.sampled_from(_ALIKE), values()),
     "rebuilding is nothing": st.tuples(values()),
     "changes are seen": _one_place(1),
     "hashes agree": st.tuples(hashable_values()),
@@ -398,10 +400,10 @@ CASES: dict[str, Cases] = {
     "bits are seen": st.tuples(tensors()),
     "fitting is pure": _learning(),
     "applying is pure": _learning(),
-    "splitting is pure": _learning(rows=(12, 16)),
+    "splitting is pure": _splitting(),
     "training is pure": _training(),
     "keys decide": _learning(),
-    "threads are a loop": _learning(rows=(12, 16)),
+    "threads are a loop": _splitting(),
     "partition parts": st.tuples(tasks(repeats=True), _SHARES, keys()),
     "folds part": st.tuples(tasks(repeats=True), st.integers(2, 5), keys()),
     "holdout parts": st.tuples(tasks(repeats=True), _SHARES, keys()),

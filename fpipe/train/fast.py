@@ -12,16 +12,16 @@ from numpy.typing import NDArray
 from pyrsistent import pmap
 
 from fpipe.core.value import evolve
-from fpipe.net.layer import Keep
+from fpipe.net.layer import Draw
 from fpipe.net.network import make_draws, planned_draws, program
 from fpipe.optim.optimizer import LiveOptimizer
 from fpipe.train.gradient import gradient
 from fpipe.train.plan import Batch, Event, batch_rows, epoch_order
 from fpipe.train.run import Batched, Run
-from fpipe.train.state import Cursor, TrainState, Weights
+from fpipe.train.state import Cursor, Totals, TrainState, Weights
 from fpipe.train.step import step
 
-_Planned = tuple[tuple[str, str, Keep], ...]
+_Planned = tuple[tuple[str, str, Draw], ...]
 
 
 class Machine:
@@ -38,7 +38,7 @@ class Machine:
         self._live = LiveOptimizer(run.optimizer, state.weights.params, state.optimizer)
         self._buffers = dict(state.weights.buffers)
         self._steps = program(run.network, state.weights.params, state.weights.buffers)
-        self._totals = (state.totals.loss, state.totals.rows)
+        self._totals = (state.totals.loss, state.totals.share)
         self._cursor = state.cursor
         self._order: tuple[int, NDArray[np.int64]] | None = None
         self._planned: dict[int, _Planned] = {}
@@ -52,13 +52,13 @@ class Machine:
             return
         before = self.state()
         self._rest = step(self._run, before, event)
-        self._totals = (self._rest.totals.loss, self._rest.totals.rows)
+        self._totals = (self._rest.totals.loss, self._rest.totals.share)
         self._cursor = self._rest.cursor
 
     def state(self) -> TrainState:
         """Return the present state; it shares no memory with what goes on."""
         if self._dirty:
-            totals = evolve(self._rest.totals, loss=self._totals[0], rows=self._totals[1])
+            totals = Totals(*self._totals)
             self._rest = evolve(
                 self._rest,
                 weights=Weights(self._live.params(), pmap(self._buffers)),
@@ -78,7 +78,8 @@ class Machine:
         )
         self._live.step(found.grads)
         self._buffers = found.buffers
-        self._totals = (self._totals[0] + found.loss * batch.rows, self._totals[1] + batch.rows)
+        loss, share = self._totals
+        self._totals = (loss + found.loss * found.share, share + found.share)
         at = self._cursor
         self._cursor = Cursor(at.epoch, at.batch + 1, at.step + 1, at.ended)
         self._dirty = True

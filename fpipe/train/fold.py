@@ -40,13 +40,18 @@ def fold_epochs(run: Run, state: TrainState, events: Iterable[Event]) -> Iterato
         state: where it starts.
         events: events in order.
     """
-    for _, group in groupby(events, key=_epoch_of):
+    for epoch, group in groupby(events, key=_epoch_of):
+        if state.stopped and epoch != _AFTER:
+            continue  # a stopped state is a fixed point of every event but End
         state = fold(run, state, group)
         yield state
 
 
+_AFTER = -1
+
+
 def _epoch_of(event: Event) -> int:
-    return -1 if isinstance(event, End) else getattr(event, "epoch", 0)
+    return _AFTER if isinstance(event, End) else getattr(event, "epoch", 0)
 
 
 def scan(

@@ -16,9 +16,10 @@ from fpipe.train.state import Weights
 
 
 class Gradient(NamedTuple):
-    """What one batch gives: its mean loss, a gradient per parameter, the new buffers."""
+    """What one batch gives: its loss and share, a gradient per parameter, the new buffers."""
 
     loss: float
+    share: float
     grads: dict[str, Tensor | None]
     buffers: dict[str, Tensor]
 
@@ -53,7 +54,8 @@ def gradient(
         used = list(leaves.values())
         found = torch.autograd.grad(value, used, allow_unused=True) if used else ()
     detached = {name: tensor.detach() for name, tensor in new.items()}
-    return Gradient(value.item(), dict(zip(leaves, found, strict=True)), detached)
+    share = loss.share(batch.rows, batch.weights)
+    return Gradient(value.item(), share, dict(zip(leaves, found, strict=True)), detached)
 
 
 def evaluate(

@@ -33,16 +33,16 @@ class Totals:
     """Sums over the batches of the present epoch.
 
     Args:
-        loss: sum over rows of the loss.
-        rows: number of rows.
+        loss: sum of the batches' losses, each times its share.
+        share: sum of the shares: rows or row weights for a mean, 1 per batch for a sum.
     """
 
     loss: float = 0.0
-    rows: int = 0
+    share: float = 0.0
 
-    def plus(self, loss: float, rows: int) -> Totals:
-        """Return the sums with one more batch of mean loss ``loss``."""
-        return Totals(self.loss + loss * rows, self.rows + rows)
+    def plus(self, loss: float, share: float) -> Totals:
+        """Return the sums with one more batch."""
+        return Totals(self.loss + loss * share, self.share + share)
 
 
 @value

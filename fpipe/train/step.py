@@ -77,14 +77,15 @@ def _(event: Batch, run: Run, state: TrainState) -> TrainState:
         state,
         weights=Weights(live.params(), pmap(found.buffers)),
         optimizer=live.state(),
-        totals=state.totals.plus(found.loss, batch.rows),
+        totals=state.totals.plus(found.loss, found.share),
         cursor=after_batch(state.cursor),
     )
 
 
 @on_event.register
 def _(event: EpochEnd, run: Run, state: TrainState) -> TrainState:
-    return evolve(state, history=(*state.history, epoch_figures(event.epoch, state.totals)))
+    loss = run.loss.over_batches(state.totals.loss, state.totals.share)
+    return evolve(state, history=(*state.history, epoch_figures(event.epoch, loss)))
 
 
 @on_event.register
@@ -107,13 +108,12 @@ def after_batch(cursor: Cursor) -> Cursor:
     return evolve(cursor, batch=cursor.batch + 1, step=cursor.step + 1)
 
 
-def epoch_figures(epoch: int, totals: Totals) -> PMap[str, float]:
+def epoch_figures(epoch: int, loss: float) -> PMap[str, float]:
     """Return the row of history of a finished epoch.
 
     Raises:
         StateError: the loss is not finite; training on would be training on nonsense.
     """
-    loss = totals.loss / totals.rows if totals.rows else math.nan
     if not math.isfinite(loss):
         raise StateError(
             f"the training loss is {loss} in epoch {epoch}.",
@@ -131,7 +131,8 @@ def judge(run: Run, weights: Weights, device: str) -> dict[str, float]:
     if examples is None or examples.target is None:
         raise StateError("there are no validation rows with a target.")
     outputs = evaluate(run.network, weights, examples, run.predict_batch, device)
-    loss = run.loss.value(outputs, examples.target.cpu(), examples.weights)
+    row_weights = None if examples.weights is None else examples.weights.cpu()
+    loss = run.loss.value(outputs, examples.target.cpu(), row_weights)
     scores = {} if run.scorer is None else dict(run.scorer(outputs))
     return {"loss": float(loss.item()), **scores}
 

@@ -428,7 +428,7 @@ TASKS = [
         lambda: fp.regression(frame(y=[1.0, None, 2.0]), "y"),
         DataError,
         "missing in 1 of 3 rows",
-        fix="drop_nulls('y')",
+        fix="drop the rows without a value of 'y'",
     ),
     Case(
         "target NaN somewhere",
@@ -1176,7 +1176,7 @@ APPLYING = [
         lambda: fp.predict(FITTED, {"x1": [1.0]}),
         SchemaError,
         "1 of the 2 features",
-        fix="x1",
+        fix="add the column 'x2'",
     ),
     Case(
         "predict with text for numbers",

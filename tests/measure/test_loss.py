@@ -113,33 +113,20 @@ def test_vmap_of_the_gradient():
     torch.testing.assert_close(by_row / ROWS, whole)
 
 
-def test_prepare():
-    """Targets of a task in the form each loss takes."""
-    numbers = MeanSquaredError().prepare(torch.tensor([1.0, 2.0]), 1, torch.float64)
-    assert numbers.tolist() == [[1.0], [2.0]]
-    assert numbers.dtype == torch.float64
-    flags = CrossEntropy().prepare(torch.tensor([0, 1]), 1, torch.float32)
-    assert flags.tolist() == [[0.0], [1.0]]
-    assert flags.dtype == torch.float32
-    kept = CrossEntropy().prepare(torch.tensor([[0], [2]], dtype=torch.int32), 3, torch.float32)
-    assert kept.tolist() == [0, 2]
-    assert kept.dtype == torch.int64
-
-
-def test_output_size_and_kind():
-    """One column for numbers and two classes, else one per class."""
-    assert MeanSquaredError().output_size(None) == 1
-    assert CrossEntropy().output_size(2) == 1
-    assert CrossEntropy().output_size(3) == 3
+def test_kind():
+    """Each loss is for one kind of task."""
     assert [each.accepts("regression") for each in LOSSES] == [True, False]
     assert [each.accepts("classification") for each in LOSSES] == [False, True]
-    with pytest.raises(ParameterError, match="mse: a loss for regression meets a task with 3"):
-        MeanSquaredError().output_size(3)
-    with pytest.raises(ParameterError, match="meets a regression task") as error:
-        CrossEntropy().output_size(None)
-    assert error.value.fix == "use 'mse'"
-    with pytest.raises(ParameterError, match=r"meets 1 class\(es\)"):
-        CrossEntropy().output_size(1)
+
+
+def test_shares_of_batches():
+    """A mean weighs batches by rows or row weights; a sum adds them up."""
+    weights = torch.tensor([0.5, 1.5, 2.0])
+    assert MeanSquaredError().share(3, None) == 3.0
+    assert MeanSquaredError().share(3, weights) == 4.0
+    assert MeanSquaredError("sum").share(3, weights) == 1.0
+    assert MeanSquaredError().over_batches(10.0, 4.0) == 2.5
+    assert MeanSquaredError("sum").over_batches(10.0, 4.0) == 10.0
 
 
 def test_losses_are_values():
@@ -173,7 +160,7 @@ def test_shape_mismatch_names_both():
         "ShapeError: mse: target [3] does not go with outputs [3, 1].\n"
         "  expected  both [row, 1]\n"
         "  got       target [3], outputs [3, 1]\n"
-        "  fix       bring the target into form with loss.prepare"
+        "  fix       give the target one column, as the outputs have"
     )
 
 

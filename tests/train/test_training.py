@@ -13,7 +13,18 @@ import torch
 import fpipe as fp
 from fpipe import nn, ops
 from fpipe.core.value import evolve
-from fpipe.train.plan import Batch, Begin, End, EpochBegin, EpochEnd, Plan, Validate, events
+from fpipe.train.plan import (
+    Batch,
+    Begin,
+    End,
+    EpochBegin,
+    EpochEnd,
+    Plan,
+    Validate,
+    batch_rows,
+    epoch_order,
+    events,
+)
 from fpipe.train.run import Stopping
 from fpipe.train.state import Best
 from fpipe.train.step import consider
@@ -43,6 +54,14 @@ def forward(params, x: np.ndarray) -> torch.Tensor:
     """The network of BODY, written with torch alone."""
     hidden = torch.relu(torch.from_numpy(x) @ params["linear.weight"].T + params["linear.bias"])
     return hidden @ params["head.weight"].T + params["head.bias"]
+
+
+def squared_errors(out: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    return ((out - target) ** 2)[:, 0]
+
+
+def binary_entropies(out: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    return torch.nn.BCEWithLogitsLoss(reduction="none")(out, target)[:, 0]
 
 
 # Events
@@ -314,13 +333,11 @@ def test_drop_last():
     run, state = fp.prepare(learner(epochs=3, batch_size=13, drop_last=True), TASK, key=KEY)
     end = fp.fold(run, state, events(run.plan))
     assert end.cursor.step == 3 * (60 // 13)
-    assert end.totals.rows == 52
+    assert end.totals.share == 52
 
 
 def test_every_row_once_per_epoch():
     """Each epoch goes through all rows once, in an order of its own unless told not to."""
-    from fpipe.train.plan import batch_rows, epoch_order
-
     plan = Plan(rows=17, epochs=3, batch_size=5)
     orders = [epoch_order(plan, KEY, e) for e in (1, 2, 3)]
     for order in orders:
@@ -342,14 +359,14 @@ def test_row_weights(kind, interpreter):
     if kind == "regression":
         task, loss = fp.regression(columns | {"y": Y}, "y", weight="w"), "mse"
         target = torch.from_numpy(Y).reshape(-1, 1)
-        rows = lambda out, t: ((out - t) ** 2)[:, 0]
+        rows = squared_errors
     elif kind == "binary":
         task, loss = (
             fp.classification(columns | {"y": BINARY.column("y")}, "y", weight="w"),
             "cross_entropy",
         )
         target = torch.from_numpy((Y > 0).astype(np.float32)).reshape(-1, 1)
-        rows = lambda out, t: torch.nn.BCEWithLogitsLoss(reduction="none")(out, t)[:, 0]
+        rows = binary_entropies
     else:
         task, loss = (
             fp.classification(columns | {"y": MULTI.column("y")}, "y", weight="w"),

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from torch import Tensor
 
 from fpipe.core.value import descriptor
-from fpipe.net.layer import Applied, Keep, Layer, Tensors
+from fpipe.net.layer import Applied, Draw, Keep, Layer, Tensors
 from fpipe.net.shape import Shape
 
 
@@ -26,7 +26,7 @@ class Dropout(Layer):
 
     p: float
 
-    def draws(self, inputs: tuple[Shape, ...]) -> Mapping[str, Keep]:
+    def draws(self, inputs: tuple[Shape, ...]) -> Mapping[str, Draw]:
         """One mask of the input's shape."""
         if self.p == 0.0:
             return {}

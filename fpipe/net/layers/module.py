@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -15,7 +17,7 @@ from fpipe.core.key import Key
 from fpipe.core.tree import items
 from fpipe.core.value import descriptor
 from fpipe.net.keyed_mode import KeyedMode
-from fpipe.net.layer import Applied, Layer, Tensors
+from fpipe.net.layer import Applied, Draw, Layer, Stream, Tensors
 from fpipe.net.probe import probe
 from fpipe.net.shape import Shape
 
@@ -48,11 +50,12 @@ class Foreign(Layer):
         try:
             with torch.device(device):
                 made = self.code.resolve()(*self.args, **dict(items(self.kwargs)))
-        except TypeError as error:
+        except (TypeError, ValueError) as error:
             raise ParameterError(
                 f"{self.code.name} cannot be built.",
-                expected="arguments that its class takes",
-                got=str(error),
+                expected="a class of modules with the arguments that it takes",
+                got=str(error)[:300],
+                fix="nn.module(torch.nn.Conv1d, 3, 8, kernel_size=3)",
             ) from error
         if not isinstance(made, torch.nn.Module):
             raise ParameterError(
@@ -69,10 +72,14 @@ class Foreign(Layer):
 
     def init(self, key: Key) -> tuple[Tensors, Tensors]:
         """Build the module under the key and keep its tensors."""
-        with KeyedMode(key):
+        with KeyedMode(key.generator()):
             module = self.build()
         params = {name: p.detach().clone() for name, p in module.named_parameters()}
         return params, {name: b.detach().clone() for name, b in module.named_buffers()}
+
+    def draws(self, inputs: tuple[Shape, ...]) -> Mapping[str, Draw]:
+        """One stream for all that the module may draw in a step."""
+        return {"stream": Stream()}
 
     def apply(
         self,
@@ -82,10 +89,21 @@ class Foreign(Layer):
         draws: Tensors,
         training: bool,
     ) -> Applied:
-        """Call the module with these tensors; its buffers are copied first, it changes them."""
-        del draws
+        """Call the module with these tensors; its buffers are copied first, it changes them.
+
+        What it draws while training comes from the stream that is passed in.
+        """
         own = {name: tensor.clone() for name, tensor in buffers.items()}
         module = self.build("meta").train(training)
-        out = functional_call(module, {**params, **own}, inputs)
+        with KeyedMode(_generator(draws.get("stream"))) if training else nullcontext():
+            out = functional_call(module, {**params, **own}, inputs)
         outputs = tuple(out) if isinstance(out, tuple | list) else (out,)
         return outputs, own
+
+
+def _generator(state: Tensor | None) -> torch.Generator | None:
+    if state is None:
+        return None
+    made = torch.Generator()
+    made.set_state(state)
+    return made

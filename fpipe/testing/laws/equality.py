@@ -28,6 +28,14 @@ def bytes_are_equality(left: Any, right: Any) -> None:
     assert (fingerprint(left) == fingerprint(right)) == equal
 
 
+def lookalikes_are_told_apart(family: tuple[Any, ...], further: Any) -> None:
+    """Values that plain ``==`` would confuse are told apart as their bytes are, pair by pair."""
+    for left in (*family, further):
+        for right in family:
+            equal = canonical_bytes(left) == canonical_bytes(right)
+            assert same(left, right) == equal, (left, right)
+
+
 def rebuilding_is_nothing(value: Any) -> None:
     """A value built again, maps in another order, tables in chunks, is the same."""
     other = rebuilt(value)
@@ -115,6 +123,7 @@ def rebuilt(value: Any) -> Any:
 
 EQUALITY = (
     Law("bytes are equality", "same(a, b) iff canonical bytes are equal", bytes_are_equality),
+    Law("look-alikes", "0.0, -0.0, 0 and False are four values", lookalikes_are_told_apart),
     Law("rebuilding is nothing", "a value built again is the same", rebuilding_is_nothing),
     Law("changes are seen", "a changed place, another fingerprint", changes_are_seen),
     Law("hashes agree", "equal values have equal hashes", hashes_agree),

@@ -14,6 +14,7 @@ from fpipe.core.equality import same
 from fpipe.core.key import Key
 from fpipe.core.law import Law
 from fpipe.core.value import evolve
+from fpipe.net.layer import Keep
 from fpipe.net.network import make_draws, planned_draws
 from fpipe.optim.optimizer import SGD
 from fpipe.testing.laws.asserting import agree, near
@@ -177,6 +178,7 @@ def draws_follow_steps(run: Run, key: Key) -> None:
     other = make_draws(planned, keys, 4)
     elsewhere = make_draws(planned, {path: k.fold_in("x") for path, k in keys.items()}, 3)
     for path, name, draw in planned:
+        assert isinstance(draw, Keep)
         kept = one[path][name]
         share = kept.to(torch.float64).mean().item()
         assert abs(share - draw.p) < 0.45, f"{share} of the draws are kept, not {draw.p}"
