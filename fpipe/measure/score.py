@@ -205,6 +205,7 @@ def _unknown(name: str) -> ParameterError:
 
 
 def check_measure(measure: Measure, classes: tuple[str, ...]) -> None:
+    """Raise ParameterError where a measure is not for tasks with these classes (none: numbers)."""
     kind = "classification" if classes else "regression"
     if measure.kind != kind:
         names = ", ".join(repr(each.name) for each in MEASURES if each.kind == kind)
