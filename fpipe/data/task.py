@@ -138,13 +138,15 @@ class Task:
         return self.take(kept.to_numpy().astype(np.int64))
 
     def select(self, features: Sequence[str]) -> Task:
-        """Return the task with only these features, in this order; other roles stay.
+        """Return the task with only these features, in this order; other columns stay.
 
         Raises:
             SchemaError: one of them is no feature.
         """
         check_columns(tuple(features), self.features)
-        return evolve(self, roles=self.roles.set("feature", tuple(features)))
+        dropped = [name for name in self.features if name not in features]
+        roles = self.roles.set("feature", tuple(features))
+        return evolve(self, table=self.table.drop(dropped), roles=roles)
 
     def with_features(self, columns: pl.DataFrame) -> Task:
         """Return the task with these columns as its features, in place of the present ones."""

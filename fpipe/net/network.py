@@ -59,12 +59,20 @@ class Network:
         layers: path → layer.
         wires: path → where the layer's inputs come from.
         outputs: what leaves.
+        order: the inputs in the order in which a model takes them by position; sorted by name
+            where it is empty.
     """
 
     inputs: PMap[str, Input]
     layers: PMap[str, Layer]
     wires: PMap[str, tuple[Wire, ...]]
     outputs: tuple[Wire, ...]
+    order: tuple[str, ...] = ()
+
+    @property
+    def input_names(self) -> tuple[str, ...]:
+        """The inputs in the order in which a model takes them by position."""
+        return self.order or sorted_keys(self.inputs)
 
     def init(self, key: Key) -> tuple[PMap[str, Tensor], PMap[str, Tensor]]:
         """Return initial parameters and buffers by full name (``"linear.weight"``)."""
@@ -133,15 +141,15 @@ class Model:
         """Return the network's output (a tuple where it has several) in evaluation mode.
 
         Args:
-            *inputs: one tensor per input in order of their names, ``[batch, …]``.
+            *inputs: one tensor per input in the order in which they were declared, ``[batch, …]``.
             **named: the same by name.
         """
-        given = dict(zip(sorted_keys(self.network.inputs), inputs, strict=False)) | named
-        missing = [name for name in sorted_keys(self.network.inputs) if name not in given]
+        given = dict(zip(self.network.input_names, inputs, strict=False)) | named
+        missing = [name for name in self.network.input_names if name not in given]
         if missing or len(inputs) + len(named) != len(self.network.inputs):
             raise ShapeError(
                 f"the network has {len(self.network.inputs)} inputs.",
-                expected=", ".join(sorted_keys(self.network.inputs)),
+                expected=", ".join(self.network.input_names),
                 got=f"{len(inputs)} by position, {', '.join(named) or 'none'} by name",
             )
         self.network.shapes({name: tuple(x.shape) for name, x in given.items()})

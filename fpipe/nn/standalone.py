@@ -8,6 +8,7 @@ from pyrsistent import pmap
 
 from fpipe.core.errors import GraphError, ParameterError
 from fpipe.core.key import key
+from fpipe.core.value import evolve
 from fpipe.graph.context import Context
 from fpipe.graph.graph import Joinable, as_graph
 from fpipe.graph.interpret import fit_graph
@@ -48,7 +49,7 @@ def network(graph: Joinable, **inputs: Shape) -> Network:
     _, leaving = fit_graph(body, entering, key=key(0), context=Context(), wanted=True)
     for out in leaving:
         _check_descriptor(out)
-    return join(*leaving).network()
+    return evolve(join(*leaving).network(), order=tuple(inputs))
 
 
 def _bare(name: str, shape: Shape) -> ModelDescriptor:

@@ -206,7 +206,7 @@ class Train(Op):
         del key
         device = resolve_device(context.requests.get("device"))
         rows = examples(inputs[0], state.state.numerics.dtype)
-        weights = _on_device(state.weights, device)
+        weights = state.weights.on(device)
         outputs = evaluate(state.network, weights, rows, state.batch, device)
         return (predicted(subject(inputs[0]), outputs),)
 
@@ -293,10 +293,3 @@ def _check_smallest_batch(network: Network, plan: Plan) -> None:
             got=f"{plan.rows} rows in batches of {plan.batch_size} leave a batch of one",
             fix="use another batch_size, or nn.model(..., drop_last=True)",
         )
-
-
-def _on_device(weights: Weights, device: str) -> Weights:
-    return Weights(
-        weights.params.transform([lambda _: True], lambda t: t.to(device)),
-        weights.buffers.transform([lambda _: True], lambda t: t.to(device)),
-    )

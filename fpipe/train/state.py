@@ -52,6 +52,11 @@ class Weights:
     params: PMap[str, Tensor]
     buffers: PMap[str, Tensor]
 
+    def on(self, device: str) -> Weights:
+        """Return the weights on a device."""
+        moved = ({k: v.to(device) for k, v in m.items()} for m in (self.params, self.buffers))
+        return Weights(*map(pmap, moved))
+
 
 @value
 class Best:

@@ -32,7 +32,8 @@ from fpipe.train.state import Best, Cursor, Totals, TrainState, Weights, figures
 def initial_state(run: Run, key: Key, numerics: Numerics) -> TrainState:
     """Return the state before the first event: freshly drawn weights, nothing learned."""
     params, buffers = init_layers(run.network, run.keys)
-    return TrainState(Weights(params, buffers), OptimizerState(), key, numerics)
+    drawn = Weights(params, buffers).on(numerics.device)
+    return TrainState(drawn, OptimizerState(), key, numerics)
 
 
 def step(run: Run, state: TrainState, event: Event) -> TrainState:

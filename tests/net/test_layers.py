@@ -351,13 +351,13 @@ def test_network_of_two_inputs():
 
 
 def test_inputs_by_position():
-    """Inputs by position stand in the order of their names; shapes that do not fit are refused."""
+    """Inputs by position stand in the order of their declaration; other shapes are refused."""
     graph = (nn.linear(4, id="first") & nn.linear(4, id="second")) >> nn.merge_sum()
     model = nn.network(graph, z=(None, 3), a=(None, 2)).bind(key(2))
     z, a = normal(5, 3), normal(5, 2)
-    assert torch.equal(model(a, z), model(z=z, a=a))
+    assert torch.equal(model(z, a), model(z=z, a=a))
     with pytest.raises(ShapeError, match="made for") as caught:
-        model(z, a)
+        model(a, z)
     assert caught.value.at == "first"
 
 

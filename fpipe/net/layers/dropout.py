@@ -47,4 +47,4 @@ class Dropout(Layer):
             return (x,), buffers
         if self.p == 1.0:
             return (x * 0.0,), buffers
-        return (x * draws["keep"].to(x.dtype).mul(1.0 / (1.0 - self.p)),), buffers
+        return (x * draws["keep"].to(x.device, x.dtype).mul(1.0 / (1.0 - self.p)),), buffers

@@ -165,7 +165,9 @@ def a_step_descends(run: Run, state: TrainState) -> None:
         moved = leaf if leaf.grad is None else leaf - rate * leaf.grad
         near(reached.weights.params[name], moved.detach(), f"parameter {name}", 1e-5, 1e-6)
     near(dict(reached.weights.buffers), dict(buffers), "the buffers", 1e-5, 1e-6)
-    near(reached.totals.loss, loss.item() * len(rows), "the loss", 1e-5, 1e-6)
+    share = float(len(rows)) if batch.weights is None else batch.weights.sum().item()
+    near(reached.totals.share, share, "the share of the batch", 1e-5, 1e-6)
+    near(reached.totals.loss, loss.item() * share, "the loss", 1e-5, 1e-6)
 
 
 def draws_follow_steps(run: Run, key: Key) -> None:
