@@ -72,10 +72,13 @@ _SHARES = st.floats(0.05, 0.95)
 @st.composite
 def _chains(draw: DrawFn, length: int) -> tuple[Graph, ...]:
     """Graphs that fit behind each other, also by fan-out of a single output."""
-    arity = draw(st.lists(_ARITY, min_size=length + 1, max_size=length + 1))
-    return tuple(
-        draw(graphs(arity[i], arity[i + 1], prefix="fgh"[i], variadic=False)) for i in range(length)
-    )
+    found: list[Graph] = []
+    leaving = draw(_ARITY)
+    for prefix in "fgh"[:length]:
+        enter = draw(_ARITY) if leaving == 1 else leaving
+        leaving = draw(_ARITY)
+        found.append(draw(graphs(enter, leaving, prefix=prefix, variadic=False)))
+    return tuple(found)
 
 
 @st.composite
