@@ -36,6 +36,7 @@ lint: $(STAMP)
 	$(BIN)/lint-imports
 
 thorough: $(STAMP)
+	$(BIN)/python benchmarks/california.py
 	HYPOTHESIS_PROFILE=thorough $(BIN)/python -m pytest -n $(WORKERS) property_tests
 
 clean:

@@ -16,7 +16,7 @@ settings.register_profile(
     "fast", max_examples=25, deadline=None, derandomize=True, suppress_health_check=_QUIET
 )
 settings.register_profile(
-    "thorough", max_examples=2000, deadline=None, suppress_health_check=_QUIET
+    "thorough", max_examples=800, deadline=None, suppress_health_check=_QUIET
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
