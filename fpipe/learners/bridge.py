@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from pyrsistent import PMap, pmap
+from pyrsistent import pmap
 
-from fpipe.core.code import Opaque, Ref
 from fpipe.core.errors import DataError
 from fpipe.core.key import Key
-from fpipe.core.tree import items
-from fpipe.core.value import descriptor, evolve
+from fpipe.core.value import descriptor
 from fpipe.data.kind import Classification
 from fpipe.data.prediction import Prediction, predicted_classes, predicted_numbers
 from fpipe.data.task import Task, check_learnable
 from fpipe.graph.context import Context
 from fpipe.graph.graph import Graph, node
-from fpipe.graph.op import Op
 from fpipe.graph.ports import Port
 from fpipe.ops.estimator import (
     Estimator,
@@ -31,35 +27,15 @@ from fpipe.ops.estimator import (
     matrix,
     numeric_features,
 )
+from fpipe.ops.estimator_op import EstimatorOp
 
 
 @descriptor
-class SklearnLearner(Op):
-    """A scikit-learn classifier or regressor over all features.
+class SklearnLearner(EstimatorOp):
+    """A scikit-learn classifier or regressor over all features."""
 
-    Args:
-        code: the estimator's class.
-        settings: its arguments.
-    """
-
-    name = "sklearn"
     inputs = (Port("task", Task),)
     outputs = (Port("prediction", Prediction),)
-
-    code: Ref | Opaque
-    settings: PMap[str, Any] = pmap()
-
-    def parameters(self) -> dict[str, Any]:
-        """The estimator's own arguments."""
-        return dict(self.settings)
-
-    def written(self) -> tuple[str, ...]:
-        """The class and its arguments."""
-        return (repr(self.code.name), *(f"{k}={v!r}" for k, v in items(self.settings)))
-
-    def with_parameters(self, changes: Mapping[str, Any]) -> SklearnLearner:
-        """Return the operator with some arguments replaced."""
-        return evolve(self, settings=self.settings.update(pmap(dict(changes))))
 
     def fit(self, inputs: tuple[Any, ...], *, key: Key, context: Context) -> Estimator:
         """Fit a fresh estimator."""

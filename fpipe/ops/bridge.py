@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import polars as pl
-from pyrsistent import PMap, pmap
+from pyrsistent import pmap
 
-from fpipe.core.code import Opaque, Ref
 from fpipe.core.errors import DataError
 from fpipe.core.key import Key
-from fpipe.core.tree import items
-from fpipe.core.value import descriptor, evolve
+from fpipe.core.value import descriptor
 from fpipe.data.schema import TaskType
 from fpipe.data.task import Task
+from fpipe.graph.context import Context
 from fpipe.graph.graph import Graph, node
+from fpipe.graph.ports import Port
 from fpipe.ops.estimator import (
     Estimator,
     estimator_class,
@@ -26,45 +25,34 @@ from fpipe.ops.estimator import (
     matrix,
     numeric_features,
 )
-from fpipe.ops.task_op import TaskOp
+from fpipe.ops.estimator_op import EstimatorOp
 
 
 @descriptor
-class SklearnTransform(TaskOp):
-    """A scikit-learn transformer over all features.
+class SklearnTransform(EstimatorOp):
+    """A scikit-learn transformer over all features."""
 
-    Args:
-        code: the transformer's class.
-        settings: its arguments.
-    """
+    inputs = (Port("task", Task),)
+    outputs = (Port("task", Task),)
 
-    name = "sklearn"
-
-    code: Ref | Opaque
-    settings: PMap[str, Any] = pmap()
-
-    def parameters(self) -> dict[str, Any]:
-        """The transformer's own arguments."""
-        return dict(self.settings)
-
-    def written(self) -> tuple[str, ...]:
-        """The class and its arguments."""
-        return (repr(self.code.name), *(f"{k}={v!r}" for k, v in items(self.settings)))
-
-    def with_parameters(self, changes: Mapping[str, Any]) -> SklearnTransform:
-        """Return the operator with some arguments replaced."""
-        return evolve(self, settings=self.settings.update(pmap(dict(changes))))
-
-    def learn(self, task: Task, key: Key) -> Estimator:
+    def fit(self, inputs: tuple[Any, ...], *, key: Key, context: Context) -> Estimator:
         """Fit a fresh transformer."""
+        del context
+        task: Task = inputs[0]
         columns = numeric_features(task, self.code.name)
         made = make(self.code, self.settings, key)
         fit_estimator(made, matrix(task, columns), None)
         return kept(made, columns)
 
-    def transform(self, state: Estimator, task: Task, key: Key) -> Task:
+    def apply(
+        self, state: Estimator, inputs: tuple[Any, ...], *, key: Key, context: Context
+    ) -> tuple[Any, ...]:
         """Transform with a private copy."""
-        del key
+        del key, context
+        return (self.transformed(state, inputs[0]),)
+
+    def transformed(self, state: Estimator, task: Task) -> Task:
+        """Return the task with what the transformer makes as its features."""
         made = state.rebuilt()
         x = matrix(task, state.columns)
         names = _names(made, self.code.name, state.columns)
@@ -79,12 +67,14 @@ class SklearnTransform(TaskOp):
         dense = np.asarray(out.toarray() if hasattr(out, "toarray") else out, np.float64)
         return task.with_features(pl.DataFrame(dense, schema=list(names)))
 
-    def typed(self, task: TaskType) -> TaskType:
+    def infer(self, types: tuple[Any, ...], *, key: Key, context: Context) -> tuple[Any, ...]:
         """Only data can tell how many features a transformer makes."""
+        del key, context
+        task: TaskType = types[0]
         self.code.resolve()
         if not task.open:
             numeric_features(task, self.code.name)
-        return task.with_features((), open=True)
+        return (task.with_features((), open=True),)
 
 
 def sklearn(code: Any, *, id: str | None = None, **settings: Any) -> Graph:
