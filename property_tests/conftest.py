@@ -15,9 +15,7 @@ settings.register_profile(
 settings.register_profile(
     "fast", max_examples=25, deadline=None, derandomize=True, suppress_health_check=_QUIET
 )
-settings.register_profile(
-    "thorough", max_examples=800, deadline=None, suppress_health_check=_QUIET
-)
+settings.register_profile("thorough", max_examples=800, deadline=None, suppress_health_check=_QUIET)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 torch.set_num_threads(1)  # cases are small, and the workers share the cores
