@@ -188,15 +188,25 @@ def _run(
 ) -> tuple[Fitted, tuple[Any, ...]]:
     whole, own_key = as_graph(graph), require_key(key, "fit")
     check_complete_graph(whole.ports, missing(whole), data)
-    given = data if isinstance(data, tuple) else (data,)
-    entering = tuple(
-        with_validation(_checked_task(d), validate, own_key) if isinstance(d, Task) else d
-        for d in given
-    )
-    requests = {"interpreter": interpreter} | ({"device": device} if device else {})
-    context = Context(requests=pmap(requests), sinks=tuple(sinks))
+    entering = entered(data, validate, own_key)
+    context = context_of(device, interpreter, sinks)
     states, out = fit_graph(whole, entering, key=own_key, context=context, wanted=wanted)
     return Fitted(whole, states, own_key, tuple(map(outline, entering))), out
+
+
+def entered(data: Data, validate: Validate, key: Key) -> tuple[Any, ...]:
+    """Return what enters a graph: tasks with rows, and validation rows riding along."""
+    given = data if isinstance(data, tuple) else (data,)
+    return tuple(
+        with_validation(_checked_task(d), validate, key) if isinstance(d, Task) else d
+        for d in given
+    )
+
+
+def context_of(device: str | None, interpreter: str, sinks: Sequence[Sink] = ()) -> Context:
+    """Return the surroundings of a fit."""
+    requests = {"interpreter": interpreter} | ({"device": device} if device else {})
+    return Context(requests=pmap(requests), sinks=tuple(sinks))
 
 
 def check_complete_graph(ports: tuple[Any, ...], unset: tuple[str, ...], data: Data) -> None:

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from pyrsistent import pmap
-
 from fpipe.core.errors import GraphError
 from fpipe.core.key import Key, require_key
 from fpipe.data.task import Task
-from fpipe.evaluate.fitting import Validate, check_complete_graph, with_validation
-from fpipe.graph.context import Context
+from fpipe.evaluate.fitting import Validate, check_complete_graph, context_of, entered
 from fpipe.graph.flow import detach
 from fpipe.graph.graph import Graph, Joinable, as_graph
 from fpipe.graph.interpret import fit_graph
@@ -71,9 +68,8 @@ def prepare(
     check_complete_graph(whole.ports, missing(whole), task)
     model = _last_model(whole)
     before = Graph(*normal_form(len(whole.ports), whole.nodes, whole.nodes[-1].sources))
-    entering = (with_validation(task, validate, own_key),)
-    requests = {"interpreter": interpreter} | ({"device": device} if device else {})
-    context = Context(requests=pmap(requests))
+    entering = entered(task, validate, own_key)
+    context = context_of(device, interpreter)
     _, reached = fit_graph(before, entering, key=own_key, context=context, wanted=True)
     train, valid = detach(reached)
     numerics = resolve_numerics(interpreter, device)
