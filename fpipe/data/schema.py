@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import polars as pl
 from pyrsistent import PMap, pmap
 
@@ -117,8 +115,3 @@ def levels(dtype: pl.DataType) -> tuple[str, ...]:
         (('a', 'b'), ('false', 'true'))
     """
     return tuple(dtype.categories) if isinstance(dtype, pl.Enum) else ("false", "true")
-
-
-def typed(frame: pl.DataFrame) -> tuple[tuple[str, Any], ...]:
-    """Return the columns of a frame with their dtypes."""
-    return tuple(frame.schema.items())

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -11,17 +12,18 @@ from pyrsistent import PMap, pmap
 
 from fpipe.core.errors import DataError, SchemaError, did_you_mean
 from fpipe.core.value import evolve, value
+from fpipe.data.deferred import Deferred, Plan
 from fpipe.data.frame import clean
 from fpipe.data.kind import Classification, Kind
 from fpipe.data.roles import check_roles
-from fpipe.data.schema import ROLES, SETTABLE, TaskType, check_columns, typed
+from fpipe.data.schema import ROLES, SETTABLE, TaskType, check_columns
 from fpipe.data.target import TargetInverse
 
 Rows = NDArray[np.int64]
 
 
 @value
-class Task:
+class Task(Deferred):
     """Data and what is to be predicted from it; made by `classification` and `regression`.
 
     Args:
@@ -47,7 +49,7 @@ class Task:
     @property
     def n_rows(self) -> int:
         """Number of rows."""
-        return self.table.height
+        return len(self.row_id)
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -70,12 +72,13 @@ class Task:
         Raises:
             SchemaError: there is no such column.
         """
-        check_columns((name,), tuple(self.table.columns))
+        check_columns((name,), tuple(self.schema))
         return self.table[name]
 
     def dtype(self, column: str) -> pl.DataType:
         """Return the dtype of a column."""
-        return self.column(column).dtype
+        check_columns((column,), tuple(self.schema))
+        return self.schema[column]
 
     def role(self, role: str) -> pl.Series | None:
         """Return the column with a role, or None where no column has it."""
@@ -89,7 +92,7 @@ class Task:
 
     def outline(self) -> TaskType:
         """Return what is known of the task without its data."""
-        return TaskType(self.name, self.kind, typed(self.table), self.roles)
+        return TaskType(self.name, self.kind, tuple(self.schema.items()), self.roles)
 
     def take(self, positions: Rows | Sequence[int]) -> Task:
         """Return the task with the rows at these positions; row ids are kept.
@@ -146,7 +149,48 @@ class Task:
         check_columns(tuple(features), self.features)
         dropped = [name for name in self.features if name not in features]
         roles = self.roles.set("feature", tuple(features))
-        return evolve(self, table=self.table.drop(dropped), roles=roles)
+        return self._with(self._plan_of(lambda frame: frame.drop(dropped)), roles=roles)
+
+    def computed(self, *columns: pl.Expr, features: Sequence[str] | None = None) -> Task:
+        """Return the task with columns computed by polars expressions.
+
+        They are computed when the table is first read, together with those of later calls.
+
+        Args:
+            *columns: expressions over the columns; one that keeps the name of a column takes its
+                place, others are appended.
+            features: the features afterwards, in order; by default the present ones, then the
+                new columns. Present features that are not among them are dropped.
+
+        Raises:
+            SchemaError: polars cannot make sense of an expression, or a new column has the name
+                of one with another role.
+        """
+        plan = self._plan_of(lambda frame: frame.with_columns(*columns))
+        made = [name for name in plan.empty.columns if name not in self.schema]
+        wanted = (*self.features, *made) if features is None else tuple(features)
+        check_columns(wanted, tuple(plan.empty.columns), what="feature")
+        others = {c for role, names in self.roles.items() if role != "feature" for c in names}
+        self._check_apart([name for name in wanted if name in others])
+        dropped = [name for name in (*self.features, *made) if name not in wanted]
+        if dropped:
+            plan = plan.then(lambda frame: frame.drop(dropped))
+        return self._with(plan, roles=self.roles.set("feature", wanted))
+
+    def statistics(self, *expressions: pl.Expr) -> tuple[Any, ...]:
+        """Return what aggregating expressions give, in one pass over the rows."""
+        return self.table.select(*expressions).row(0) if expressions else ()
+
+    def _plan_of(self, step: Callable[[pl.LazyFrame], pl.LazyFrame]) -> Plan:
+        try:
+            return self._planned().then(step)
+        except (pl.exceptions.PolarsError, TypeError) as error:
+            raise SchemaError(
+                "the columns cannot be computed by these expressions.",
+                expected="expressions over " + ", ".join(list(self.schema)[:12]),
+                got=str(error).splitlines()[0][:300],
+                fix=_expression_fix(error, tuple(self.schema)),
+            ) from error
 
     def with_features(self, columns: pl.DataFrame) -> Task:
         """Return the task with these columns as its features, in place of the present ones."""
@@ -220,7 +264,11 @@ class Task:
 
     def with_valid(self, valid: Task | None) -> Task:
         """Return the task with another validation task (or none) riding along."""
-        return evolve(self, valid=valid)
+        return self._with(valid=valid)
+
+    def with_target_inverse(self, inverse: tuple[TargetInverse, ...]) -> Task:
+        """Return the task with other transformations of its target to be undone."""
+        return self._with(target_inverse=inverse)
 
     def _checked(self, positions: Rows | Sequence[int]) -> Rows:
         rows = np.asarray(positions, np.int64)
@@ -235,11 +283,13 @@ class Task:
         return rows
 
     def _check_free(self, columns: pl.DataFrame, others: pl.DataFrame) -> None:
-        clash = [name for name in columns.columns if name in others.columns]
+        self._check_apart([name for name in columns.columns if name in others.columns])
+
+    def _check_apart(self, clash: Sequence[str]) -> None:
         if clash:
             raise SchemaError(
                 f"the feature '{clash[0]}' has the name of a column with another role.",
-                expected="feature names apart from " + ", ".join(others.columns[:8]),
+                expected="feature names apart from those of the other columns",
                 got=", ".join(clash),
                 fix=f"rename '{clash[0]}'",
             )
@@ -249,6 +299,13 @@ class Task:
 
     def __repr__(self) -> str:
         return _text(self)
+
+
+def _expression_fix(error: Exception, known: tuple[str, ...]) -> str:
+    if isinstance(error, pl.exceptions.ColumnNotFoundError):
+        name = str(error).split('"')[1] if '"' in str(error) else str(error).split()[0]
+        return did_you_mean(name, known)
+    return "check the expressions on task.table.select(...)"
 
 
 def _role_fix(role: str) -> str:
@@ -312,7 +369,7 @@ def _text(task: Task) -> str:
         lines.append(f"  classes   {', '.join(shown)}")
     by_type: dict[str, list[str]] = {}
     for name in task.features:
-        dtype = task.table.schema[name]
+        dtype = task.schema[name]
         kind = f"Enum[{len(dtype.categories)}]" if isinstance(dtype, pl.Enum) else str(dtype)
         by_type.setdefault(kind, []).append(name)
     for kind, names in by_type.items():
