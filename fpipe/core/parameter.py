@@ -38,7 +38,8 @@ class Check:
         """Check a field of a value under construction (the form attrs calls)."""
         if value is REQUIRED or self.accepts(value):
             return
-        owner = getattr(type(instance), "name", type(instance).__name__)
+        named = getattr(type(instance), "name", None)
+        owner = named if isinstance(named, str) else type(instance).__name__
         raise ParameterError(
             f"{owner}: {attribute.name} cannot be {value!r}.",
             expected=self.words,
@@ -91,6 +92,18 @@ def number(low: float | None = None, high: float | None = None, *, above: bool =
         return finite and _inside(x, low, high) and not (above and x == low)
 
     return Check(words, accepts)
+
+
+def real(x: Any) -> Any:
+    """Return an integer as the float of the same value, all else as it is (a converter).
+
+    So that ``elu(1)`` and ``elu(1.0)`` are one value.
+
+    Example:
+        >>> real(1), real("1"), real(True)
+        (1.0, '1', True)
+    """
+    return float(x) if _is_int(x) else x
 
 
 def boolean() -> Check:

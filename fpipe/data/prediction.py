@@ -9,10 +9,11 @@ import polars as pl
 from numpy.typing import NDArray
 
 from fpipe.core.errors import DataError, SchemaError
-from fpipe.core.value import value
+from fpipe.core.value import evolve, value
 from fpipe.data.kind import Classification, Kind
 from fpipe.data.target import undo_all
 from fpipe.data.task import Task
+from fpipe.data.threshold import Threshold, codes_at
 from fpipe.measure.score import Measure, measure, score
 
 
@@ -48,10 +49,7 @@ class Prediction:
         """
         chosen = measure(by) if isinstance(by, str) else by
         if self.truth is None:
-            raise DataError(
-                f"{chosen.name} needs the truth, which is not known for these rows.",
-                fix="predict on a task that has its target",
-            )
+            raise _no_truth(chosen.name)
         kind = self.kind if isinstance(self.kind, Classification) else None
         return score(
             chosen,
@@ -65,6 +63,112 @@ class Prediction:
     def scores(self, *by: str | Measure) -> dict[str, float]:
         """Return the scores under several measures, by name."""
         return {one if isinstance(one, str) else one.name: self.score(one) for one in by}
+
+    def confusion(self) -> pl.DataFrame:
+        """Return how many rows of each class were predicted as each class.
+
+        Returns:
+            one row per true class (column ``truth``) and one ``Int64`` column per predicted class,
+            as in scikit-learn; all classes are there, in the task's order.
+
+        Raises:
+            SchemaError: the prediction is of numbers.
+            DataError: the truth is unknown.
+
+        Example:
+            >>> import fpipe as fp
+            >>> task = fp.classification({"x": [1, 2, 3], "y": ["a", "b", "b"]}, "y")
+            >>> made = predicted_classes(task, np.array([[0.9, 0.1], [0.6, 0.4], [0.2, 0.8]]))
+            >>> made.confusion().rows()
+            [('a', 1, 0), ('b', 1, 1)]
+        """
+        classes = _classes_of(self, "a confusion matrix")
+        if self.truth is None:
+            raise _no_truth("a confusion matrix")
+        size = len(classes)
+        codes = {name: code for code, name in enumerate(classes)}
+        truth, said = (
+            np.array([codes[name] for name in column.to_list()], np.int64)
+            for column in (self.truth, self.response)
+        )
+        counts = np.bincount(truth * size + said, minlength=size * size).reshape(size, size)
+        first = "truth"
+        while first in classes:
+            first += "_"
+        named = pl.Series(first, list(classes), dtype=self.response.dtype)
+        columns = [pl.Series(name, counts[:, i]) for i, name in enumerate(classes)]
+        return pl.DataFrame([named, *columns])
+
+    def with_threshold(self, threshold: Threshold) -> Prediction:
+        """Return the prediction whose classes are chosen by other thresholds.
+
+        Args:
+            threshold: for two classes the probability of the positive class from which on it is
+                predicted; or a number in [0, 1] for every class. Then the class is predicted
+                whose probability is the largest multiple of its threshold; any probability is an
+                infinite multiple of 0. Of equal multiples the more probable class is predicted,
+                then the first.
+
+        Raises:
+            ParameterError: a threshold is not in [0, 1], a class is missing or unknown, or there
+                is one number for more than two classes.
+            SchemaError: the prediction has no probabilities.
+
+        Example:
+            >>> import fpipe as fp
+            >>> task = fp.classification({"x": [1, 2], "y": ["a", "b"]}, "y")
+            >>> made = predicted_classes(task, np.array([[0.9, 0.1], [0.6, 0.4]]))
+            >>> made.with_threshold(0.3).response.to_list()
+            ['a', 'b']
+            >>> made.with_threshold({"a": 0.95, "b": 0.05}).response.to_list()
+            ['b', 'b']
+
+        Source:
+            Thresholds per class as in mlr3's ``set_threshold``, which breaks ties at random.
+        """
+        classes = _classes_of(self, "a threshold")
+        if self.prob is None:
+            raise SchemaError(
+                "a threshold needs probabilities, and the prediction has none.",
+                expected="a prediction with prob",
+                got="classes only",
+                fix="use a learner that predicts probabilities",
+            )
+        positive = self.kind.positive if isinstance(self.kind, Classification) else None
+        codes = codes_at(threshold, self.prob.to_numpy(), classes, positive)
+        chosen = [classes[code] for code in codes]
+        return evolve(self, response=pl.Series("response", chosen, dtype=self.response.dtype))
+
+    def filter(self, row_ids: Sequence[int] | NDArray[np.int64]) -> Prediction:
+        """Return the prediction of the rows with these ids, in the present order.
+
+        Raises:
+            DataError: an id is not among the predicted rows.
+
+        Example:
+            >>> import fpipe as fp
+            >>> task = fp.regression({"x": [1, 2, 3], "y": [1, 2, 3]}, "y")
+            >>> predicted_numbers(task, np.zeros(3)).filter([2, 0]).row_id.tolist()
+            [0, 2]
+        """
+        wanted = np.asarray(row_ids, np.int64)
+        unknown = wanted[~np.isin(wanted, self.row_id)]
+        if len(unknown):
+            raise DataError(
+                f"there is no prediction for the row id {int(unknown[0])}.",
+                expected="ids of predicted rows (prediction.row_id)",
+                got=f"{len(unknown)} unknown ids",
+                fix="use row ids, not positions",
+            )
+        kept = np.flatnonzero(np.isin(self.row_id, wanted))
+        return evolve(
+            self,
+            row_id=self.row_id[kept],
+            origin=self.origin[kept],
+            response=self.response[kept],
+            truth=None if self.truth is None else self.truth[kept],
+            prob=None if self.prob is None else self.prob[kept],
+        )
 
     def table(self) -> pl.DataFrame:
         """Return everything as one frame: row_id, truth, response, ``prob.<class>``."""
@@ -142,6 +246,26 @@ def pool(predictions: Sequence[Prediction]) -> Prediction:
         pl.concat([p.response for p in predictions]),
         pl.concat(truths) if whole else None,
         pl.concat(probs) if len(probs) == len(predictions) else None,
+    )
+
+
+def _classes_of(prediction: Prediction, what: str) -> tuple[str, ...]:
+    if isinstance(prediction.kind, Classification):
+        return prediction.kind.classes
+    raise SchemaError(
+        f"{what} needs classes, and the prediction is of numbers.",
+        expected="a prediction of a classification",
+        got=prediction.kind.name,
+        fix="use a learner for classification, or prediction.score",
+    )
+
+
+def _no_truth(what: str) -> DataError:
+    return DataError(
+        f"{what} needs the truth, which is not known for these rows.",
+        expected="a truth for every row",
+        got="rows without it",
+        fix="predict on a task that has its target",
     )
 
 

@@ -48,8 +48,8 @@ def holdout_rows(
         (8, [True, False])
     """
     _check_ratio(ratio)
-    units, layers = _codes("groups", groups, n), _codes("strata", strata, n)
-    if units is None or _all_single(units):
+    units, layers = checked_codes("groups", groups, n), checked_codes("strata", strata, n)
+    if units is None or all_single(units):
         first = _take_rows(n, ratio, key, layers)
     else:
         first = _take_groups(_tally(units, layers), ratio, key)[units]
@@ -92,9 +92,9 @@ def fold_rows(
         The balance of groups follows the idea of scikit-learn's ``StratifiedGroupKFold``.
     """
     _check_folds(folds)
-    units, layers = _codes("groups", groups, n), _codes("strata", strata, n)
+    units, layers = checked_codes("groups", groups, n), checked_codes("strata", strata, n)
     _check_enough(folds, n, "rows")
-    if units is None or _all_single(units):
+    if units is None or all_single(units):
         fold = _deal_rows(n, folds, key, layers)
     else:
         _check_enough(folds, int(units.max()) + 1, "groups")
@@ -187,7 +187,7 @@ def _take_rows(n: int, ratio: float, key: Key, strata: Rows | None) -> NDArray[n
     if not 1 <= total <= n - 1:
         raise _empty_part(n, ratio, total)
     codes = np.zeros(n, np.int64) if strata is None else strata
-    counts = _quotas(np.bincount(codes), ratio, total, key.fold_in("remainders"))
+    counts = quotas_of(np.bincount(codes), ratio, total, key.fold_in("remainders"))
     order = _shuffled_by(codes, key.fold_in("rows"))
     rank = np.arange(n) - np.searchsorted(codes[order], codes[order])
     first = np.zeros(n, np.bool_)
@@ -195,7 +195,7 @@ def _take_rows(n: int, ratio: float, key: Key, strata: Rows | None) -> NDArray[n
     return first
 
 
-def _quotas(sizes: Rows, ratio: float, total: int, key: Key) -> Rows:
+def quotas_of(sizes: Rows, ratio: float, total: int, key: Key) -> Rows:
     """Return how many rows each stratum gives, by largest remainder, with the given total."""
     exact = sizes * ratio
     quotas: Rows = np.floor(exact).astype(np.int64)
@@ -325,7 +325,8 @@ def _last_of_side(taken: NDArray[np.bool_]) -> NDArray[np.bool_]:
 # What is accepted.
 
 
-def _codes(name: str, codes: Rows | None, n: int) -> Rows | None:
+def checked_codes(name: str, codes: Rows | None, n: int) -> Rows | None:
+    """Return codes numbered without gaps, or raise where there is not one integer per row."""
     if codes is None:
         return None
     if codes.shape != (n,):
@@ -345,7 +346,8 @@ def _codes(name: str, codes: Rows | None, n: int) -> Rows | None:
     return np.unique(codes, return_inverse=True)[1].astype(np.int64)
 
 
-def _all_single(units: Rows) -> bool:
+def all_single(units: Rows) -> bool:
+    """Tell whether every row is a unit of its own."""
     return len(units) == 0 or int(units.max()) + 1 == len(units)
 
 

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-import polars as pl
-from numpy.typing import NDArray
-
 from fpipe.core.errors import DataError, ParameterError
 from fpipe.core.key import Key, require_key
-from fpipe.data.kind import Classification
-from fpipe.data.split import group_codes, holdout_rows
+from fpipe.data.apart import groups_of as groups_of
+from fpipe.data.apart import strata_of as strata_of
+from fpipe.data.split import holdout_rows
 from fpipe.data.task import Task
-
-Codes = NDArray[np.int64]
 
 
 def partition(
@@ -55,27 +50,6 @@ def partition(
     return task.take(first), task.take(rest)
 
 
-def groups_of(task: Task) -> Codes | None:
-    """Return which rows may not be parted, ``[rows]`` codes, or None where any may."""
-    repeated = len(np.unique(task.origin)) < task.n_rows
-    group = task.role("group")
-    columns = [] if group is None else [_codes(group)]
-    columns += [task.origin] if repeated else []
-    return group_codes(*columns) if columns else None
-
-
-def strata_of(task: Task) -> Codes | None:
-    """Return the stratum of every row: of the ``stratum`` columns, else of the classes."""
-    names = task.roles.get("stratum", ())
-    if not names and isinstance(task.kind, Classification) and task.target:
-        names = (task.target,)
-    if not names:
-        return None
-    columns = task.table.select(names).with_row_index("__row")
-    ranked = columns.select(pl.struct(names).rank("dense").alias("code"))
-    return ranked["code"].to_numpy().astype(np.int64)
-
-
 def check_task(task: Any) -> None:
     """Raise DataError for anything but a task."""
     if not isinstance(task, Task):
@@ -104,7 +78,3 @@ def check_ratio(ratio: object, name: str) -> float:
             fix=f"{name}=0.2, or a task" if name == "validate" else f"{name}=0.8",
         )
     return float(ratio)
-
-
-def _codes(column: pl.Series) -> Codes:
-    return column.cast(pl.String).fill_null("").rank("dense").to_numpy().astype(np.int64)

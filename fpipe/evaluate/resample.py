@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
-from fpipe.core.errors import FpipeError, ParameterError
+from fpipe.core.errors import FpipeError, ParameterError, did_you_mean
 from fpipe.core.key import Key, require_key
 from fpipe.core.value import value
 from fpipe.data.prediction import Prediction, pool
@@ -21,7 +22,7 @@ from fpipe.evaluate.resampling import Resampling, Split
 from fpipe.graph.context import Sink
 from fpipe.graph.fitted import Fitted
 from fpipe.graph.graph import Graph, Joinable, as_graph
-from fpipe.measure.score import Measure
+from fpipe.measure.score import Measure, UndefinedError
 
 
 @value
@@ -40,24 +41,58 @@ class ResampleResult:
     predictions: tuple[Prediction, ...]
     fitted: tuple[Fitted, ...] = ()
 
-    def score(self, by: str | Measure) -> tuple[float, ...]:
+    def score(
+        self, by: str | Measure, *, undefined: Literal["error", "nan"] = "error"
+    ) -> tuple[float, ...]:
         """Return the score of every test set.
+
+        Args:
+            by: a measure, or its name.
+            undefined: what a test set gives on which the measure is not defined (one class only,
+                no row predicted positive): an error that names the fold, or NaN.
 
         Raises:
             DataError: the measure is undefined on one of them; the error names the fold.
         """
-        return tuple(_scored(fold, p, by) for fold, p in enumerate(self.predictions))
+        _check_choice("undefined", undefined, ("error", "nan"))
+        jobs = zip(self.splits, self.predictions, strict=True)
+        return tuple(_scored(_place(i, s), p, by, undefined) for i, (s, p) in enumerate(jobs))
 
-    def aggregate(self, by: str | Measure) -> float:
-        """Return the mean score over the test sets."""
-        return float(np.mean(self.score(by)))
+    def aggregate(
+        self,
+        by: str | Measure,
+        *,
+        average: Literal["macro", "micro", "weighted"] = "macro",
+        undefined: Literal["error", "nan"] = "error",
+    ) -> float:
+        """Return one score for all test sets.
 
-    def standard_error(self, by: str | Measure) -> float:
+        Args:
+            by: a measure, or its name.
+            average: ``"macro"``: the mean of the scores of the test sets; ``"weighted"``: their
+                mean weighted by test rows; ``"micro"``: the score of all predictions together.
+                A mean is NaN where one of its scores is.
+            undefined: as in `score`.
+
+        Raises:
+            DataError: the measure is undefined.
+        """
+        _check_choice("average", average, ("macro", "micro", "weighted"))
+        if average == "micro":
+            _check_choice("undefined", undefined, ("error", "nan"))
+            return _scored(None, self.prediction(), by, undefined)
+        sizes = [len(split.test) for split in self.splits]
+        weights = sizes if average == "weighted" else None
+        return float(np.average(self.score(by, undefined=undefined), weights=weights))
+
+    def standard_error(
+        self, by: str | Measure, *, undefined: Literal["error", "nan"] = "error"
+    ) -> float:
         """Return the standard error of the mean score: deviation over sqrt(number of folds).
 
         Folds share training rows, so this is a guide and no confidence interval.
         """
-        scores = self.score(by)
+        scores = self.score(by, undefined=undefined)
         if len(scores) < 2:
             return float("nan")
         return float(np.std(scores, ddof=1) / np.sqrt(len(scores)))
@@ -66,15 +101,24 @@ class ResampleResult:
         """Return the predictions of all test sets as one."""
         return pool(self.predictions)
 
-    def table(self, *by: str | Measure) -> pl.DataFrame:
-        """Return one row per fold with its sizes and scores."""
+    def table(
+        self, *by: str | Measure, undefined: Literal["error", "nan"] = "error"
+    ) -> pl.DataFrame:
+        """Return one row per split: its place (such as ``fold``), its sizes and its scores.
+
+        Args:
+            *by: measures, or their names; one column each.
+            undefined: as in `score`.
+        """
+        places = [_place(i, split) for i, split in enumerate(self.splits)]
         columns: dict[str, Any] = {
-            "fold": list(range(len(self.splits))),
-            "train_rows": [len(split.train) for split in self.splits],
-            "test_rows": [len(split.test) for split in self.splits],
+            name: [place.get(name) for place in places] for name in places[0]
         }
+        columns["train_rows"] = [len(split.train) for split in self.splits]
+        columns["test_rows"] = [len(split.test) for split in self.splits]
         for one in by:
-            columns[one if isinstance(one, str) else one.name] = list(self.score(one))
+            name = one if isinstance(one, str) else one.name
+            columns[name] = list(self.score(one, undefined=undefined))
         return pl.DataFrame(columns)
 
     def __repr__(self) -> str:
@@ -138,7 +182,7 @@ def _one_split(
     job: tuple[int, Split],
 ) -> tuple[Fitted | None, Prediction]:
     fold, split = job
-    train, test = task.take(split.train), task.take(split.test)
+    train, test = _rows(task, split.train), task.take(split.test)
     held: Validate = test if isinstance(validate, str) and validate == "test" else validate
     fitted = fit(graph, train, key=key.fold_in(fold), validate=held, **settings)
     prediction = predict(fitted, test, device=settings["device"])
@@ -158,8 +202,38 @@ def _check(task: Any, resampling: Any) -> None:
         )
 
 
-def _scored(fold: int, prediction: Prediction, by: str | Measure) -> float:
+def _rows(task: Task, positions: NDArray[np.int64]) -> Task:
+    distinct = len(np.unique(positions)) == len(positions)
+    return task.take(positions) if distinct else task.repeat(positions)
+
+
+def _place(index: int, split: Split) -> dict[str, int | str]:
+    return dict(split.place) or {"fold": index}
+
+
+def _scored(
+    place: dict[str, int | str] | None, prediction: Prediction, by: str | Measure, undefined: str
+) -> float:
     try:
         return prediction.score(by)
+    except UndefinedError as error:
+        if undefined == "nan":
+            return float("nan")
+        raise _at(error, place) from error
     except FpipeError as error:
-        raise error.located(f"fold {fold}") from error
+        raise _at(error, place) from error
+
+
+def _at(error: FpipeError, place: dict[str, int | str] | None) -> FpipeError:
+    words = ", ".join(f"{name} {where}" for name, where in (place or {}).items())
+    return error.located(words) if words else error
+
+
+def _check_choice(name: str, given: object, choices: tuple[str, ...]) -> None:
+    if given not in choices:
+        raise ParameterError(
+            f"{name} cannot be {given!r}.",
+            expected=" or ".join(map(repr, choices)),
+            got=repr(given),
+            fix=did_you_mean(str(given), choices),
+        )
