@@ -180,10 +180,13 @@ def _close_frame(a: pl.DataFrame, b: pl.DataFrame, rtol: float, atol: float) -> 
 def _close_series(a: pl.Series, b: pl.Series, rtol: float, atol: float) -> bool:
     if a.name != b.name:
         return False
-    if not (a.dtype == b.dtype and a.dtype.is_float() and a.len() == b.len()):
+    alike = a.dtype == b.dtype and a.len() == b.len()
+    if not alike or not (a.dtype.is_float() or isinstance(a.dtype, pl.Array)):
         return same_series(a, b)
     if not bool((a.is_null() == b.is_null()).all()):
         return False
+    if isinstance(a.dtype, pl.Array):
+        return _close_series(a.drop_nulls().explode(), b.drop_nulls().explode(), rtol, atol)
     left, right = a.fill_null(0.0).to_numpy(), b.fill_null(0.0).to_numpy()
     return bool(np.allclose(left, right, rtol, atol, equal_nan=True))
 

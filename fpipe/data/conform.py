@@ -10,7 +10,7 @@ from pyrsistent import pmap
 
 from fpipe.core.errors import SchemaError, nearest
 from fpipe.core.value import evolve
-from fpipe.data.frame import as_enum, as_frame, text_levels
+from fpipe.data.frame import as_enum, as_frame, element_type, text_levels
 from fpipe.data.schema import TaskType
 from fpipe.data.task import Rows, Task
 
@@ -74,13 +74,22 @@ def _conformed(series: pl.Series, dtype: pl.DataType) -> pl.Series:
         known = tuple(dtype.categories)
         unseen = tuple(level for level in text_levels(series) if level not in known)
         return as_enum(series, (*known, *unseen))
+    if isinstance(dtype, pl.Array) and series.dtype != pl.Null:
+        return _as_tensors(series, dtype)
     both_numbers = dtype.is_numeric() and (series.dtype.is_numeric() or series.dtype == pl.Null)
     if both_numbers or series.dtype == pl.Null:
         return _as_numbers(series, dtype)
-    raise SchemaError(
+    if _same_clock(series.dtype, dtype):
+        return series.cast(dtype)
+    raise _other_type(series, dtype)
+
+
+def _other_type(series: pl.Series, dtype: pl.DataType) -> SchemaError:
+    first = "" if series.dtype.is_nested() or not series.len() else f"; first value {series[0]!r}"
+    return SchemaError(
         f"column '{series.name}' was {_shown(dtype)} at fit and is {_shown(series.dtype)} now.",
         expected=_shown(dtype),
-        got=f"{_shown(series.dtype)}; first value {series[0]!r}" if series.len() else None,
+        got=f"{_shown(series.dtype)}{first}",
         fix=f"convert '{series.name}' to {_shown(dtype)}",
         column=series.name,
     )
@@ -92,6 +101,29 @@ def _as_numbers(series: pl.Series, dtype: pl.DataType) -> pl.Series:
         return series.fill_nan(None)
     cast = series.cast(dtype, strict=False)
     return cast if cast.null_count() == series.null_count() else series.cast(pl.Float64)
+
+
+def _as_tensors(series: pl.Series, dtype: pl.Array) -> pl.Series:
+    """Return tensors, or lists that have their shape, in the type at fit (floats stay)."""
+    found = series.dtype
+    elements = element_type(found)
+    if not (elements.is_numeric() and element_type(dtype).is_numeric()):
+        raise _other_type(series, dtype)
+    if isinstance(found, pl.Array) and found.shape == dtype.shape and elements.is_float():
+        return series
+    if isinstance(found, pl.Array) and found.shape != dtype.shape:
+        raise _other_type(series, dtype)
+    try:
+        return series.cast(dtype)
+    except pl.exceptions.PolarsError as error:
+        raise _other_type(series, dtype) from error
+
+
+def _same_clock(found: pl.DataType, dtype: pl.DataType) -> bool:
+    """Tell whether two types of times differ in nothing but their unit."""
+    if isinstance(found, pl.Datetime) and isinstance(dtype, pl.Datetime):
+        return found.time_zone == dtype.time_zone
+    return isinstance(found, pl.Duration) and isinstance(dtype, pl.Duration)
 
 
 def _has_levels(series: pl.Series) -> bool:

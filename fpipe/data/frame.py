@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from fpipe.core.errors import DataError, SchemaError
@@ -13,6 +15,9 @@ from fpipe.core.errors import DataError, SchemaError
 
 def as_frame(data: Any) -> pl.DataFrame:
     """Return data as a polars frame.
+
+    Arrays, tensors and pandas objects are copied, since polars would look into their memory and
+    so follow what is written there later; polars and Arrow tables cannot be written into.
 
     Args:
         data: a polars frame (lazy or not), a pandas frame, an Arrow table, a mapping of
@@ -35,8 +40,8 @@ def as_frame(data: Any) -> pl.DataFrame:
     _check_names(data)
     try:
         if isinstance(data, Mapping):
-            return pl.DataFrame({name: _plain_numbers(x) for name, x in data.items()})
-        frame = pl.DataFrame(data) if _is_foreign(data) else None
+            return pl.DataFrame({name: _plain_values(name, x) for name, x in data.items()})
+        frame = pl.DataFrame(_own(data)) if _is_foreign(data) else None
     except (pl.exceptions.PolarsError, ValueError, TypeError, ImportError) as error:
         raise DataError("the columns do not make a table.", got=str(error)[:200]) from error
     if not isinstance(frame, pl.DataFrame):
@@ -49,18 +54,45 @@ def as_frame(data: Any) -> pl.DataFrame:
     return frame
 
 
-def _plain_numbers(values: Any) -> Any:
-    """Return a list that mixes integers and floats as floats; anything else as it is."""
+def _plain_values(name: str, values: Any) -> Any:
+    """Return a list in the form polars wants: integers and floats as floats, arrays as one."""
     if not isinstance(values, list | tuple):
-        return values
+        return _own(values)
     kinds = {type(x) for x in values} - {type(None)}
-    return [None if x is None else float(x) for x in values] if kinds == {int, float} else values
+    if kinds == {int, float}:
+        return [None if x is None else float(x) for x in values]
+    return _stacked(name, values) if kinds == {np.ndarray} else values
+
+
+def _own(values: Any) -> Any:
+    """Return values in memory that nobody else can write into."""
+    package = type(values).__module__.partition(".")[0]
+    if package == "torch":
+        return np.array(values.numpy(force=True))
+    return deepcopy(values) if package == "pandas" or isinstance(values, np.ndarray) else values
+
+
+def _stacked(name: str, arrays: Sequence[Any]) -> Any:
+    """Return one array per row as one array; unlike shapes cannot make a column of tensors."""
+    shapes = {None if array is None else array.shape for array in arrays}
+    if len(shapes) > 1:
+        found = sorted({"missing" if shape is None else str(shape) for shape in shapes})
+        raise DataError(
+            f"the arrays in column '{name}' have different shapes.",
+            expected="one shape in every row",
+            got=", ".join(found[:6]),
+            fix="pad or resize them to one shape",
+            column=name,
+        )
+    return np.stack(arrays)
 
 
 def clean(frame: pl.DataFrame, columns: tuple[str, ...]) -> pl.DataFrame:
     """Return the frame with some columns in the types that features have.
 
     Text becomes an ``Enum`` with sorted levels, NaN becomes missing, decimals become floats.
+    Dates stay, and so do tensors of one shape (``pl.Array``), with any NaN in them: a tensor has
+    no missing elements.
 
     Raises:
         SchemaError: a column has a type that cannot be a feature.
@@ -104,12 +136,39 @@ def _clean_column(series: pl.Series) -> pl.Series:
         return series.cast(pl.Float64)
     if dtype.is_integer() or dtype.is_temporal() or isinstance(dtype, pl.Boolean | pl.Enum):
         return series
+    if isinstance(dtype, pl.Array) and _is_plain(element_type(dtype)):
+        return series
     raise SchemaError(
         f"column '{series.name}' has the type {dtype}, which cannot be a feature.",
-        expected="numbers, text, truth values or dates",
+        expected="numbers, text, truth values, dates, or tensors of one shape (pl.Array)",
         got=str(dtype),
-        fix=f"convert or drop '{series.name}' first",
+        fix=_feature_fix(series),
     )
+
+
+def element_type(dtype: pl.DataType) -> pl.DataType:
+    """Return the type of the elements of a column of lists or tensors, however deep.
+
+    Example:
+        >>> element_type(pl.Array(pl.Float32, (4, 4)))
+        Float32
+    """
+    while isinstance(dtype, pl.List | pl.Array):
+        dtype = dtype.inner if isinstance(dtype.inner, pl.DataType) else dtype.inner()
+    return dtype
+
+
+def _is_plain(dtype: pl.DataType) -> bool:
+    return dtype.is_integer() or dtype.is_float() or isinstance(dtype, pl.Boolean)
+
+
+def _feature_fix(series: pl.Series) -> str:
+    if isinstance(series.dtype, pl.List) and _is_plain(element_type(series.dtype)):
+        return (
+            f"where all lists are equally long: "
+            f"data.with_columns(pl.col('{series.name}').list.to_array(width))"
+        )
+    return f"convert or drop '{series.name}' first"
 
 
 def _read(path: Path) -> pl.DataFrame:

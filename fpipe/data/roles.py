@@ -55,7 +55,12 @@ def _check_weights(column: pl.Series) -> None:
         raise DataError(
             f"the column '{column.name}' cannot weigh the rows.",
             expected="finite numbers of at least 0, none missing, not all 0",
-            got=f"{column.dtype}, {column.null_count()} missing, least {column.min()!r}, "
-            f"largest {column.max()!r}",
+            got=f"{column.dtype}, {column.null_count()} missing{_range(column)}",
             fix="replace or drop these rows",
         )
+
+
+def _range(column: pl.Series) -> str:
+    if not column.dtype.is_numeric():
+        return ""
+    return f", least {column.min()!r}, largest {column.max()!r}"

@@ -12,11 +12,14 @@ from fpipe.evaluate.resample import ResampleResult
 from fpipe.pictures.canvas import INK, Axes, Figure, canvas, dress
 from fpipe.pictures.subject import pooled, truth_of
 
+_MOST_WRITTEN = 25
+
 
 def confusion(value: Prediction | ResampleResult, *, title: str | None = None) -> Figure:
     """Draw how many rows of each class were taken for which class.
 
-    Each field shows a number of rows; its shade is the share of the rows of that true class.
+    Each field shows a number of rows; its shade is the share of the rows of that true class. Of
+    more than 25 classes only the shades are shown.
 
     Args:
         value: a prediction of classes, or the result of resampling (all test rows).
@@ -29,11 +32,12 @@ def confusion(value: Prediction | ResampleResult, *, title: str | None = None) -
     prediction = pooled(value)
     counts = confusion_counts(prediction)
     names = prediction.kind.classes if isinstance(prediction.kind, Classification) else ()
-    size = 3.4 + 0.42 * len(names)
+    size = min(3.6 + 0.28 * len(names), 9.0)
     figure, (axes,) = canvas(width=size, height=size - 0.2)
     share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     axes.imshow(share, cmap="Blues", vmin=0.0, vmax=1.0)
-    _write(axes, counts, share)
+    if len(names) <= _MOST_WRITTEN:
+        _write(axes, counts, share)
     right = int(np.trace(counts))
     words = f"{right:,} of {int(counts.sum()):,} rows right"
     dress(axes, title or words, "predicted class", "true class")
@@ -64,10 +68,11 @@ def confusion_counts(prediction: Prediction) -> NDArray[np.int64]:
 
 
 def _write(axes: Axes, counts: NDArray[np.int64], share: NDArray[np.float64]) -> None:
+    size = 9 if len(counts) <= 12 else 7
     for (row, column), count in np.ndenumerate(counts):
-        colour = "white" if share[row, column] > 0.55 else INK
+        looks = {"color": "white" if share[row, column] > 0.55 else INK, "fontsize": size}
         if count:
-            axes.text(column, row, f"{count:,}", ha="center", va="center", color=colour, fontsize=9)
+            axes.text(column, row, f"{count:,}", ha="center", va="center", **looks)
 
 
 def _name_ticks(axes: Axes, names: tuple[str, ...]) -> None:

@@ -15,7 +15,7 @@ from fpipe.evaluate.resample import ResampleResult
 from fpipe.graph.fitted import Fitted
 from fpipe.graph.op import MacroState
 from fpipe.nn.training import TrainedModel
-from fpipe.pictures.canvas import BLUE, INK, RED, Axes, Figure, canvas, dress, legend
+from fpipe.pictures.canvas import BLUE, DASHES, RED, Axes, Figure, canvas, dress, legend
 from fpipe.train.state import TrainState
 
 History: TypeAlias = Sequence[Mapping[str, float]]
@@ -42,12 +42,15 @@ def learning_curve(value: Any, *, title: str | None = None) -> Figure:
     histories = [state.history for state in states]
     names = sorted({n.partition(".")[2] for h in histories for row in h for n in row if "." in n})
     names.sort(key=lambda name: name != "loss")
-    figure, panels = canvas(len(names), width=6.0 if len(names) == 1 else 5.0)
+    size = {"width": 6.0, "height": 4.2} if len(names) == 1 else {"width": 3.6, "height": 3.3}
+    figure, panels = canvas(len(names), columns=2, **size)
     for axes, name in zip(panels, names, strict=True):
         for side, label, colour in _SIDES:
             _draw(axes, [_line(h, f"{side}.{name}") for h in histories], label, colour)
         dress(axes, title or _title(name, len(histories)), "epoch", name)
         axes.locator_params(axis="x", integer=True)
+        if max(map(len, histories)) == 1:
+            axes.set_xlim(0.0, 2.0)
         _mark_best(axes, states)
         legend(axes)
     return figure
@@ -106,7 +109,8 @@ def _line(history: History, name: str) -> Line:
 def _draw(axes: Axes, lines: Sequence[Line], label: str, colour: str) -> None:
     drawn = [(x, y) for x, y in lines if len(x)]
     if len(drawn) == 1:
-        axes.plot(*drawn[0], color=colour, linewidth=1.8, label=label)
+        dot = "o" if len(drawn[0][0]) == 1 else ""
+        axes.plot(*drawn[0], color=colour, linewidth=1.8, marker=dot, label=label)
     elif drawn:
         for x, y in drawn:
             axes.plot(x, y, color=colour, linewidth=0.8, alpha=0.4)
@@ -118,8 +122,7 @@ def _draw(axes: Axes, lines: Sequence[Line], label: str, colour: str) -> None:
 def _mark_best(axes: Axes, states: Sequence[TrainState]) -> None:
     best = states[0].best
     if len(states) == 1 and best is not None:
-        dashes = {"color": INK, "linewidth": 0.8, "linestyle": (0, (4, 4))}
-        axes.axvline(best.epoch, label=f"best, epoch {best.epoch}", **dashes)
+        axes.axvline(best.epoch, label=f"best, epoch {best.epoch}", **DASHES)
 
 
 def _title(name: str, count: int) -> str:

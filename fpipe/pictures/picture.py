@@ -11,19 +11,23 @@ from fpipe.data.prediction import Prediction
 from fpipe.evaluate.resample import ResampleResult
 from fpipe.graph.fitted import Fitted
 from fpipe.nn.training import TrainedModel
+from fpipe.pictures.calibration import calibration
 from fpipe.pictures.canvas import Figure
 from fpipe.pictures.classes import confusion
 from fpipe.pictures.curve import learning_curve
-from fpipe.pictures.numbers import response
-from fpipe.pictures.receiver import roc
+from fpipe.pictures.numbers import residuals, response
+from fpipe.pictures.receiver import pr, roc
 from fpipe.pictures.subject import parts_of
 from fpipe.train.state import TrainState
 
 KINDS: dict[str, Callable[..., Figure]] = {
     "learning_curve": learning_curve,
     "roc": roc,
+    "pr": pr,
+    "calibration": calibration,
     "confusion": confusion,
     "response": response,
+    "residuals": residuals,
 }
 """Every picture, by name."""
 
@@ -37,8 +41,10 @@ def plot(value: Any, kind: str | None = None, *, title: str | None = None) -> Fi
         value: a fitted graph, a trained model or a training state (learning curve), a prediction
             or the result of resampling (ROC curve for two classes, confusion for more,
             predicted against true numbers for a regression).
-        kind: ``"learning_curve"``, ``"roc"``, ``"confusion"`` or ``"response"``, where another
-            picture than the usual one is wanted.
+        kind: where another picture than the usual one is wanted: ``"learning_curve"``; of
+            classes ``"roc"``, ``"pr"`` (precision against recall), ``"calibration"`` or
+            ``"confusion"``; of numbers ``"response"`` (predicted against true) or
+            ``"residuals"``.
         title: a title to show.
 
     Returns:
@@ -50,7 +56,7 @@ def plot(value: Any, kind: str | None = None, *, title: str | None = None) -> Fi
         DataError: what the picture needs is not there, such as the truth.
     """
     chosen = _usual(value) if kind is None else kind
-    if chosen not in KINDS:
+    if not isinstance(chosen, str) or chosen not in KINDS:
         raise ParameterError(
             f"there is no picture '{chosen}'.",
             expected=", ".join(KINDS),

@@ -1,55 +1,79 @@
-"""Receiver operating characteristic."""
+"""Receiver operating characteristic, precision and recall."""
 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-from fpipe.core.errors import DataError, ParameterError
-from fpipe.data.kind import Classification
 from fpipe.data.prediction import Prediction
 from fpipe.evaluate.resample import ResampleResult
-from fpipe.pictures.canvas import BLUE, INK, RED, Axes, Figure, canvas, dress, legend
-from fpipe.pictures.subject import parts_of, pooled, truth_of
-
-Floats = NDArray[np.float64]
+from fpipe.pictures.canvas import DASHES, Figure, canvas, dress, legend, unit_square
+from fpipe.pictures.lines import (
+    Floats,
+    Truths,
+    check_both,
+    classes_of,
+    draw_lines,
+    lines_of,
+    title_of,
+)
 
 
 def roc(value: Prediction | ResampleResult, *, title: str | None = None) -> Figure:
     """Draw the true positive rate against the false positive rate, over all thresholds.
 
-    Of a resampling each fold is a thin line, and all test rows taken together a thick one; the
-    legend gives the areas under them.
+    Of a resampling each fold is a thin line, and all test rows taken together a thick one; of
+    more than two classes each has a line, against the rest. The legend gives the areas under
+    them (AUC). A fold with rows of one class only has no line.
 
     Args:
-        value: a prediction of two classes, or the result of resampling.
+        value: a prediction of classes, or the result of resampling.
         title: a title to show.
 
     Raises:
-        ParameterError: there are not two classes, no probabilities, or no matplotlib.
+        ParameterError: the prediction is of numbers or has no probabilities, or matplotlib is
+            not installed.
         DataError: the truth is unknown or has one class only.
     """
-    whole, parts = pooled(value), parts_of(value)
-    positive = _positive(whole)
-    figure, (axes,) = canvas(width=5.2, height=5.0)
-    axes.plot([0, 1], [0, 1], color=INK, linewidth=0.8, linestyle=(0, (4, 4)), label="by chance")
-    for fold, part in enumerate(parts if len(parts) > 1 else ()):
-        _draw(axes, part, positive, f"fold {fold + 1}", thin=True)
-    _draw(axes, whole, positive, "all folds pooled" if len(parts) > 1 else "test rows", thin=False)
-    dress(
-        axes,
-        title or f"ROC, positive class '{positive}'",
-        "false positive rate",
-        "true positive rate",
-    )
-    axes.set_xlim(-0.02, 1.02)
-    axes.set_ylim(-0.02, 1.02)
-    axes.set_aspect("equal")
-    legend(axes, "lower right")
+    lines = lines_of(value, "ROC curve")
+    beside = sum(not line.thin for line in lines) > 5
+    figure, (axes,) = canvas(width=6.6 if beside else 5.2, height=5.0)
+    axes.plot([0, 1], [0, 1], label="by chance", **DASHES)
+    draw_lines(axes, lines, roc_points, _area)
+    words = title or title_of(value, "ROC curve")
+    dress(axes, words, "false positive rate", "true positive rate")
+    unit_square(axes)
+    legend(axes, "beside" if beside else "lower right")
     return figure
 
 
-def roc_points(truth: NDArray[np.bool_], score: Floats) -> tuple[Floats, Floats]:
+def pr(value: Prediction | ResampleResult, *, title: str | None = None) -> Figure:
+    """Draw the precision against the recall, over all thresholds, as steps.
+
+    Lines are as in `roc`; the legend gives the average precision (AP), which is the area under
+    the steps. Of two classes a dashed line shows the precision of calling rows positive by chance.
+
+    Args:
+        value: a prediction of classes, or the result of resampling.
+        title: a title to show.
+
+    Raises:
+        ParameterError: the prediction is of numbers or has no probabilities, or matplotlib is
+            not installed.
+        DataError: the truth is unknown or has one class only.
+    """
+    lines = lines_of(value, "precision-recall curve")
+    figure, (axes,) = canvas(width=7.3, height=4.9)
+    if len(classes_of(value, "precision-recall curve")) == 1:
+        share = float(lines[-1].truth.mean())
+        axes.plot([0, 1], [share, share], label=f"by chance: {share:.3f}", **DASHES)
+    draw_lines(axes, lines, pr_points, _average_precision, drawstyle="steps-pre")
+    dress(axes, title or title_of(value, "precision-recall curve"), "recall", "precision")
+    unit_square(axes)
+    legend(axes, "beside")
+    return figure
+
+
+def roc_points(truth: Truths, score: Floats) -> tuple[Floats, Floats]:
     """Return the corners of the curve, from no row called positive to all.
 
     Args:
@@ -67,46 +91,48 @@ def roc_points(truth: NDArray[np.bool_], score: Floats) -> tuple[Floats, Floats]
         >>> x.tolist(), y.tolist()
         ([0.0, 0.0, 1.0, 1.0], [0.0, 0.5, 0.5, 1.0])
     """
-    positives = int(truth.sum())
-    if positives in (0, len(truth)):
-        raise DataError(
-            "a curve needs rows of both classes.",
-            expected="at least 1 positive and 1 other row",
-            got=f"{positives} positive of {len(truth)} rows",
-            fix="predict on more rows",
-        )
+    hits, alarms = _called(truth, score)
+    return alarms / alarms[-1], hits / hits[-1]
+
+
+def pr_points(truth: Truths, score: Floats) -> tuple[Floats, Floats]:
+    """Return the corners of the curve, from no row called positive (precision 1) to all.
+
+    Args:
+        truth: ``[row]``, whether a row is positive; both kinds occur.
+        score: ``[row]``, the higher the more positive; rows of equal score move together.
+
+    Returns:
+        recall and precision, ``[corner]`` each, no unit; a precision holds to the left of its
+        corner.
+
+    Raises:
+        DataError: all rows are of one kind.
+
+    Example:
+        >>> x, y = pr_points(np.array([True, False, True]), np.array([0.9, 0.5, 0.1]))
+        >>> x.tolist(), y.round(3).tolist()
+        ([0.0, 0.5, 0.5, 1.0], [1.0, 1.0, 0.5, 0.667])
+    """
+    hits, alarms = _called(truth, score)
+    return hits / hits[-1], np.append(1.0, hits[1:] / (hits + alarms)[1:])
+
+
+def _called(truth: Truths, score: Floats) -> tuple[Floats, Floats]:
+    """Return how many positive and other rows are called positive, threshold by threshold."""
+    check_both(truth)
     order = np.argsort(-score, kind="stable")
     last = np.flatnonzero(np.diff(score[order], append=-np.inf))
-    hits = np.concatenate([[0], np.cumsum(truth[order])[last]])
-    alarms = np.concatenate([[0], np.cumsum(~truth[order])[last]])
-    return alarms / (len(truth) - positives), hits / positives
+    hits = np.concatenate([[0.0], np.cumsum(truth[order])[last]])
+    alarms = np.concatenate([[0.0], np.cumsum(~truth[order])[last]])
+    return hits, alarms
 
 
-def _draw(axes: Axes, part: Prediction, positive: str, label: str, *, thin: bool) -> None:
-    if part.prob is None:
-        raise ParameterError(
-            "a prediction without probabilities has no curve.",
-            expected="probabilities",
-            got="the response only",
-            fix='fp.plot(prediction, "confusion")',
-        )
-    truth = (truth_of(part) == positive).to_numpy()
-    x, y = roc_points(truth, part.prob[positive].to_numpy())
-    area = float(np.trapezoid(y, x))
-    style = {"linewidth": 0.9, "alpha": 0.55} if thin else {"linewidth": 2.2}
-    colour = BLUE if thin else RED
-    axes.plot(x, y, color=colour, label=f"{label}  (AUC {area:.3f})", **style)
+def _area(truth: Truths, score: Floats) -> str:
+    x, y = roc_points(truth, score)
+    return f"AUC {float(np.trapezoid(y, x)):.3f}"
 
 
-def _positive(prediction: Prediction) -> str:
-    kind = prediction.kind
-    if not isinstance(kind, Classification) or kind.positive is None:
-        found = f"{len(kind.classes)} classes" if isinstance(kind, Classification) else "numbers"
-        other = "confusion" if isinstance(kind, Classification) else "response"
-        raise ParameterError(
-            f"a ROC curve is for 2 classes, and this prediction is of {found}.",
-            expected="2 classes",
-            got=found,
-            fix=f'fp.plot(prediction, "{other}")',
-        )
-    return kind.positive
+def _average_precision(truth: Truths, score: Floats) -> str:
+    recall, precision = pr_points(truth, score)
+    return f"AP {float(np.diff(recall) @ precision[1:]):.3f}"

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from fpipe.core.errors import DataError, ParameterError
+from fpipe.data.kind import Classification
 from fpipe.data.prediction import Prediction
 from fpipe.evaluate.resample import ResampleResult
 
@@ -49,3 +52,37 @@ def truth_of(prediction: Prediction) -> pl.Series:
             fix="predict on a task that has its target",
         )
     return prediction.truth
+
+
+def numbers_of(value: Any) -> tuple[NDArray[np.float64], NDArray[np.float64], str]:
+    """Return the true and the predicted numbers, ``[row]`` each, and the name of the target.
+
+    Raises:
+        ParameterError: the value holds no prediction, or one of classes.
+        DataError: the truth is unknown, or a number is missing or infinite.
+    """
+    prediction = pooled(value)
+    if isinstance(prediction.kind, Classification):
+        raise ParameterError(
+            "this picture is of numbers, and the prediction is of classes.",
+            expected="a regression",
+            got=prediction.kind.name,
+            fix='fp.plot(prediction, "confusion")',
+        )
+    truth = truth_of(prediction)
+    found = prediction.response.to_numpy().astype(np.float64)
+    check_finite(found, "the predicted number")
+    name = truth.name.removesuffix(" (truth)")
+    return truth.to_numpy().astype(np.float64), found, name or "value"
+
+
+def check_finite(values: NDArray[np.float64], what: str) -> None:
+    """Raise DataError where a number is missing or infinite."""
+    wrong = np.flatnonzero(~np.isfinite(values))
+    if len(wrong):
+        raise DataError(
+            f"{what} is missing or infinite in {len(wrong)} of {len(values)} rows.",
+            expected="a finite number in every row",
+            got=f"{values[wrong[0]]} in row {wrong[0]}",
+            fix="find out why the learner gave it: too large a learning rate, for one",
+        )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import polars as pl
 
 from fpipe.core.value import descriptor
-from fpipe.data.construct import regression
+from fpipe.data.construct import classification, regression
 from fpipe.data.task import Task
 from fpipe.io.cache import find
 
@@ -35,6 +37,11 @@ HOUSING = Origin(
     "https://raw.githubusercontent.com/ageron/handson-ml2/master/datasets/housing/housing.csv",
     "8a3727f4cf54ac1a327f69b1d5b4db54c5834ea81c6e4efc0d163300022a685e",
 )
+PENGUINS = Origin(
+    "penguins/penguins.csv",
+    "https://raw.githubusercontent.com/allisonhorst/palmerpenguins/main/inst/extdata/penguins.csv",
+    "f204db2c753b0937caac3cb35258562c14f073e4bbc76be24b4c51ce22767a93",
+)
 
 
 def mtcars() -> Task:
@@ -48,7 +55,8 @@ def mtcars() -> Task:
         DataError: the file is neither at hand nor can it be downloaded, or it is another file.
 
     Source:
-        Henderson and Velleman 1981; R's ``datasets``, through Rdatasets.
+        Henderson and Velleman 1981; R's ``datasets``, through Rdatasets. Licence: in the public
+        domain.
     """
     table = _read(MTCARS)
     features = [name for name in table.columns if name not in ("rownames", "mpg")]
@@ -68,10 +76,40 @@ def california_housing() -> Task:
         DataError: the file is neither at hand nor can it be downloaded, or it is another file.
 
     Source:
-        Pace and Barry 1997, in the form used by Géron, *Hands-On Machine Learning*.
+        Pace and Barry 1997, in the form used by Géron, *Hands-On Machine Learning*. Licence:
+        public census data; the file comes from a repository under Apache 2.0.
     """
     return regression(_read(HOUSING), "median_house_value", name="california_housing")
 
 
+def penguins() -> Task:
+    """Return 344 penguins of three species, seen on three islands of the Palmer Archipelago.
+
+    Returns:
+        a classification of ``species`` (``"Adelie"`` 152 rows, ``"Chinstrap"`` 68, ``"Gentoo"``
+        124) from 4 measurements (``bill_length_mm``, ``bill_depth_mm``, ``flipper_length_mm``,
+        ``body_mass_g``), ``year`` and the levels of ``island`` and ``sex``. Missing are each
+        measurement in 2 rows and ``sex`` in 11.
+
+    Raises:
+        DataError: the file is neither at hand nor can it be downloaded, or it is another file.
+
+    Source:
+        Gorman, Williams and Fraser 2014; Horst, Hill and Gorman 2020, *palmerpenguins*.
+        Licence: CC0 1.0.
+    """
+    table = pl.read_csv(path_of(PENGUINS), null_values="NA")
+    return classification(table, "species", name="penguins")
+
+
+def path_of(origin: Origin) -> Path:
+    """Return where a file lies, downloaded first where it is not at hand.
+
+    Raises:
+        DataError: it can be neither found nor downloaded, or it is another file.
+    """
+    return find(origin.path, origin.url, origin.sha256)
+
+
 def _read(origin: Origin) -> pl.DataFrame:
-    return pl.read_csv(find(origin.path, origin.url, origin.sha256))
+    return pl.read_csv(path_of(origin))

@@ -12,9 +12,7 @@ from fpipe.core.errors import DataError, ParameterError
 from fpipe.core.value import evolve
 from fpipe.pictures.classes import confusion, confusion_counts
 from fpipe.pictures.curve import learning_curve, states_of
-from fpipe.pictures.numbers import response
 from fpipe.pictures.picture import plot
-from fpipe.pictures.receiver import roc, roc_points
 
 pytest.importorskip("matplotlib")
 metrics = pytest.importorskip("sklearn.metrics")
@@ -100,6 +98,22 @@ def test_learning_curve_of_many(resampled):
     assert losses.get_title(loc="left") == "loss by epoch, 3 trainings"
 
 
+def test_many_measures_stand_in_two_columns():
+    measures = ("accuracy", "log_loss", "roc_auc")
+    learner = graph("cross_entropy", measures=measures)
+    figure = plot(fp.fit(learner, two_classes(), validate=0.3, key=KEY))
+    assert [axes.get_ylabel() for axes in figure.axes] == ["loss", *measures]
+    figure.draw_without_rendering()
+    left = [round(axes.get_position().x0, 1) for axes in figure.axes]
+    assert left[0] == left[2] < left[1] == left[3]
+
+
+def test_one_epoch_is_a_dot():
+    axes = plot(fp.fit(graph("mse", epochs=1), numbers(), key=KEY)).axes[0]
+    assert axes.get_lines()[0].get_marker() == "o"
+    assert axes.get_xlim() == (0.0, 2.0)
+
+
 def test_learning_curve_without_validation():
     fitted = fp.fit(graph("mse"), numbers(), key=KEY)
     assert legend_of(learning_curve(fitted)) == ["training rows"]
@@ -125,17 +139,6 @@ def test_roc_of_a_prediction(predicted):
     assert legend_of(plot(predicted[2])) == ["by chance", f"test rows  (AUC {area:.3f})"]
 
 
-@pytest.mark.parametrize("levels", [2, 5, 1000])
-def test_roc_points_are_those_of_scikit_learn(levels):
-    random = np.random.default_rng(levels)
-    truth = random.random(200) < 0.4
-    score = random.integers(0, levels, 200) / levels
-    x, y = roc_points(truth, score)
-    other_x, other_y, _ = metrics.roc_curve(truth, score, drop_intermediate=False)
-    assert x.tolist() == other_x.tolist()
-    assert y.tolist() == other_y.tolist()
-
-
 def test_confusion(predicted):
     figure = plot(predicted[3])
     counts = confusion_counts(predicted[3])
@@ -145,14 +148,6 @@ def test_confusion(predicted):
     assert [label.get_text() for label in axes.get_yticklabels()] == ["a", "b", "c"]
     shown = {text.get_position()[::-1]: int(text.get_text()) for text in axes.texts}
     assert shown == {(i, j): int(n) for (i, j), n in np.ndenumerate(counts) if n}
-
-
-def test_predicted_against_true(predicted):
-    figure = plot(predicted["numbers"])
-    dots = figure.axes[0].get_lines()[0]
-    assert dots.get_xdata().tolist() == predicted["numbers"].truth.to_list()
-    assert dots.get_ydata().tolist() == predicted["numbers"].response.to_list()
-    assert figure.axes[0].get_title(loc="left").startswith("60 rows, rmse ")
 
 
 def test_titles(predicted):
@@ -173,6 +168,8 @@ def test_figures_are_written(predicted, tmp_path, name):
         (3, "roc", ParameterError, "a int holds no prediction"),
         ("x", "learning_curve", ParameterError, "keeps no history"),
         (2, "rok", ParameterError, "there is no picture 'rok'"),
+        (2, ["roc"], ParameterError, "there is no picture"),
+        (2, "learning_curve", ParameterError, "a int keeps no history"),
     ],
 )
 def test_what_cannot_be_drawn(value, kind, error, words):
@@ -183,14 +180,8 @@ def test_what_cannot_be_drawn(value, kind, error, words):
 
 
 def test_pictures_that_do_not_suit(predicted, resampled):
-    with pytest.raises(ParameterError, match="for 2 classes, and this prediction is of 3 classes"):
-        roc(predicted[3])
-    with pytest.raises(ParameterError, match="of numbers"):
-        roc(predicted["numbers"])
     with pytest.raises(ParameterError, match="of numbers"):
         confusion(predicted["numbers"])
-    with pytest.raises(ParameterError, match="of classes"):
-        response(predicted[2])
     with pytest.raises(DataError, match="truth"):
         plot(evolve(predicted[2], truth=None))
     with pytest.raises(ParameterError, match="probabilities"):
@@ -200,8 +191,6 @@ def test_pictures_that_do_not_suit(predicted, resampled):
     assert "keep_fitted=True" in caught.value.fix
     with pytest.raises(DataError, match="no finished epoch"):
         plot(fp.fit(graph("mse", epochs=0), numbers(), key=KEY))
-    with pytest.raises(DataError, match="rows of both classes"):
-        roc_points(np.array([True, True]), np.array([0.1, 0.2]))
 
 
 def test_without_matplotlib(predicted, monkeypatch):
@@ -228,9 +217,11 @@ names = pl.Series("y", ["a", "b", "a", "b"], dtype=pl.Enum(["a", "b"]))
 prob = pl.DataFrame({"a": [0.9, 0.2, 0.4, 0.6], "b": [0.1, 0.8, 0.6, 0.4]})
 of_classes = Prediction(Classification(("a", "b"), "b"), ids, ids, names, names, prob)
 real = pl.Series("y", [1.0, 2.0, 3.0, 4.0])
-for value, kind in ((of_classes, "roc"), (of_classes, "confusion"),
-                    (Prediction(Regression(), ids, ids, real, real), "response")):
-    plot(value, kind).savefig(io.BytesIO())
+of_numbers = Prediction(Regression(), ids, ids, real, real)
+for value, kinds in ((of_classes, ("roc", "pr", "calibration", "confusion")),
+                     (of_numbers, ("response", "residuals"))):
+    for kind in kinds:
+        plot(value, kind).savefig(io.BytesIO())
 assert before == outside()
 assert "matplotlib.pyplot" not in sys.modules
 """
