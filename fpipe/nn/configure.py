@@ -9,13 +9,17 @@ import attrs
 
 from fpipe.core.errors import ParameterError, did_you_mean
 from fpipe.core.key import Key
+from fpipe.core.tree import fields_of
 from fpipe.core.value import descriptor, evolve
+from fpipe.data.kind import Kind
 from fpipe.graph.context import Context
 from fpipe.graph.graph import Graph, node
 from fpipe.graph.op import Op, written
-from fpipe.measure.loss import LOSSES, Loss
+from fpipe.measure.loss import LOSSES, Loss, OwnLoss, own_loss
+from fpipe.measure.loss import loss as named_loss
 from fpipe.nn.descriptor import ModelDescriptor, join
 from fpipe.nn.layer_op import DESCRIPTOR, OUTPUT
+from fpipe.nn.predicting import coded_classes
 from fpipe.optim.optimizer import Optimizer, optimizer_class
 
 
@@ -36,7 +40,7 @@ class Configure(Op):
 
     def parameters(self) -> dict[str, Any]:
         """The fields of the part."""
-        return {a.name: getattr(self.part(), a.name) for a in attrs.fields(type(self.part()))}
+        return {a.name: getattr(self.part(), a.name) for a in fields_of(type(self.part()))}
 
     def written(self) -> tuple[str, ...]:
         """The name of the part, and its fields that are not the default."""
@@ -78,18 +82,26 @@ class SetLoss(Configure):
         """Return the operator that sets another loss."""
         return evolve(self, loss=part)
 
+    def parameters(self) -> dict[str, Any]:
+        """The hyper-parameters of the loss."""
+        return self.loss.parameters()
+
+    def with_parameters(self, changes: Mapping[str, Any]) -> SetLoss:
+        """Return the operator with some hyper-parameters of the loss replaced."""
+        return self.with_part(self.loss.with_parameters(changes))
+
+    def written(self) -> tuple[str, ...]:
+        """The name of the loss, and its parameters that are not the default."""
+        if not isinstance(self.loss, OwnLoss):
+            return (repr(self.loss.name), *written(self.loss))
+        given = self.loss.changed().items()
+        return (self.loss.title, *(f"{name}={value!r}" for name, value in given))
+
     def configured(self, into: ModelDescriptor) -> ModelDescriptor:
         """Set the loss; it must fit the task, and none may be set already."""
         _check_free(into.loss, "loss")
-        kind = into.subject.kind.name if into.subject is not None else None
-        if kind is not None and not self.loss.accepts(kind):
-            fitting = [known.name for known in LOSSES if known.accepts(kind)]
-            raise ParameterError(
-                f"the loss '{self.loss.name}' is not for {kind}.",
-                expected=", ".join(fitting),
-                got=self.loss.name,
-                fix=f'nn.loss("{fitting[0]}")' if fitting else None,
-            )
+        if into.subject is not None:
+            check_loss(self.loss, into.subject.kind)
         return evolve(into, loss=self.loss)
 
 
@@ -115,23 +127,42 @@ class SetOptimizer(Configure):
         return evolve(into, optimizer=self.optimizer)
 
 
-def loss(loss: str | Loss, *, id: str | None = None, **parameters: Any) -> Graph:
+def loss(loss: Any, *, id: str | None = None, **parameters: Any) -> Graph:
     """Set what training minimizes.
 
+    A loss of one's own is a function ``f(outputs, target, **parameters)``, or a subclass of
+    ``torch.nn.Module`` whose ``forward(outputs, target)`` is called and whose constructor takes the
+    parameters. A tensor ``[row]`` or ``[row, 1]`` is one loss per row; a scalar is taken as it
+    is, and then rows cannot be weighted. A parameter called ``task`` is given the type of the
+    task (its ``kind`` knows the ``classes``). The network's outputs are ``[row, 1]`` for numbers
+    and two classes, else ``[row, class]``; the target is ``[row, 1]`` floating, or ``[row]``
+    int64 codes for more than two classes.
+
     Args:
-        loss: ``"mse"``, ``"cross_entropy"``, or a loss value.
+        loss: a name (``"mse"``, ``"l1"``, ``"huber"``, ``"quantile"``, ``"cross_entropy"``,
+            ``"bce"``), a loss value, a function, the class of a module, or either as
+            ``"package.module:name"``.
         id: the node's id.
-        **parameters: parameters of the loss, such as ``reduction="sum"``.
+        **parameters: parameters of the loss, such as ``class_weight={"spam": 2.0}``.
 
     Raises:
-        ParameterError: the loss or a parameter is unknown.
+        ParameterError: the loss or a parameter is unknown, or a value is not accepted.
 
     Example:
-        >>> loss("mse").params()
-        {'loss.reduction': 'mean'}
+        >>> loss("huber", delta=2.0).params()
+        {'loss.reduction': 'mean', 'loss.delta': 2.0}
+        >>> def winsorized(outputs, target, max_loss):
+        ...     return ((outputs - target) ** 2).clamp(max=max_loss)
+        >>> loss(winsorized).set({"loss.max_loss": 10.0}).at("loss.max_loss")
+        10.0
     """
-    known = {one.name: type(one) for one in LOSSES}
-    return node(SetLoss(_made(loss, known, Loss, "loss", parameters), id=id))
+    if isinstance(loss, Loss):
+        made = loss.with_parameters(parameters)
+    elif isinstance(loss, str) and ":" not in loss:
+        made = named_loss(loss).with_parameters(parameters)
+    else:
+        made = own_loss(loss, parameters)
+    return node(SetLoss(made, id=id))
 
 
 def optimizer(optimizer: str | Optimizer, *, id: str | None = None, **parameters: Any) -> Graph:
@@ -179,6 +210,19 @@ def _checked(cls: Any, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
                 fix=did_you_mean(name, names),
             )
     return parameters
+
+
+def check_loss(loss: Loss, kind: Kind) -> None:
+    """Raise ParameterError where a loss is not for tasks of this kind, or not for these classes."""
+    if not loss.accepts(kind.name):
+        fitting = [known.name for known in LOSSES if known.accepts(kind.name)]
+        raise ParameterError(
+            f"the loss '{loss.title}' is not for {kind.name}.",
+            expected=", ".join(fitting),
+            got=loss.title,
+            fix=f'nn.loss("{fitting[0]}")',
+        )
+    loss.check_classes(coded_classes(kind))
 
 
 def _check_free(present: Any, what: str) -> None:

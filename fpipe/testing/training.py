@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import torch
@@ -10,15 +11,20 @@ from hypothesis.strategies import DrawFn, SearchStrategy
 from pyrsistent import pmap
 
 from fpipe.core.key import Key
-from fpipe.measure.loss import CrossEntropy, MeanSquaredError
+from fpipe.measure.loss import CrossEntropy, Huber, MeanSquaredError, Quantile
 from fpipe.optim.optimizer import SGD, Adam, AdamW, Optimizer
 from fpipe.testing.networks import networks
 from fpipe.testing.values import keys
+from fpipe.train.callback import Named as Callbacks
+from fpipe.train.clip import ClipGradients
 from fpipe.train.numerics import resolve_numerics
 from fpipe.train.plan import Plan
 from fpipe.train.run import Examples, Run, Stopping
 from fpipe.train.state import TrainState
 from fpipe.train.step import initial_state
+
+_OF_NUMBERS = (MeanSquaredError(), Huber(delta=0.5), Quantile(q=0.3))
+_OF_CLASSES = (CrossEntropy(), CrossEntropy(label_smoothing=0.2))
 
 
 class Training(NamedTuple):
@@ -51,6 +57,17 @@ def optimizers() -> SearchStrategy[Optimizer]:
         st.builds(Adam, lr=st.just(0.05), amsgrad=st.booleans()),
         st.builds(AdamW, lr=st.just(0.05), weight_decay=st.sampled_from([0.0, 0.1])),
     )
+
+
+def callbacks() -> SearchStrategy[Callbacks]:
+    """No callback, or gradients clipped once or twice, by bounds that are felt and that are not."""
+    clips = st.builds(
+        ClipGradients,
+        max_norm=st.sampled_from([0.05, 1.0, 1e6]),
+        norm_type=st.sampled_from([1.0, 2.0, math.inf]),
+    )
+    several = st.lists(clips, max_size=2)
+    return several.map(lambda found: tuple((f"clip{i}", one) for i, one in enumerate(found)))
 
 
 def runs(
@@ -96,13 +113,14 @@ def _runs(draw: DrawFn, plan: SearchStrategy[Plan], patience: bool | None) -> Tr
     run = Run(
         network=network,
         keys=pmap({path: key.fold_in("layers").fold_in(path) for path in network.layers}),
-        loss=CrossEntropy() if classes else MeanSquaredError(),
+        loss=draw(st.sampled_from(_OF_CLASSES if classes else _OF_NUMBERS)),
         optimizer=draw(optimizers()),
         plan=chosen,
         train=_examples(chosen.rows, size, classes, weighted, seed),
         valid=_examples(3, size, classes, weighted, seed + 1) if chosen.validates else None,
         stopping=_stopping(draw, chosen, patience),
         predict_batch=draw(st.integers(1, 4)),
+        callbacks=draw(callbacks()),
     )
     return started(run, key)
 

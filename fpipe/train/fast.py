@@ -15,6 +15,7 @@ from fpipe.core.value import evolve
 from fpipe.net.layer import Draw
 from fpipe.net.network import make_draws, planned_draws, program
 from fpipe.optim.optimizer import LiveOptimizer
+from fpipe.train.callback import after_backward
 from fpipe.train.gradient import gradient
 from fpipe.train.plan import Batch, Event, batch_rows, epoch_order
 from fpipe.train.run import Batched, Run
@@ -38,6 +39,7 @@ class Machine:
         self._live = LiveOptimizer(run.optimizer, state.weights.params, state.optimizer)
         self._buffers = dict(state.weights.buffers)
         self._steps = program(run.network, state.weights.params, state.weights.buffers)
+        self._callbacks = state.callbacks
         self._totals = (state.totals.loss, state.totals.share)
         self._cursor = state.cursor
         self._order: tuple[int, NDArray[np.int64]] | None = None
@@ -63,6 +65,7 @@ class Machine:
                 self._rest,
                 weights=Weights(self._live.params(), pmap(self._buffers)),
                 optimizer=self._live.state(),
+                callbacks=self._callbacks,
                 totals=totals,
                 cursor=self._cursor,
             )
@@ -76,7 +79,8 @@ class Machine:
         found = gradient(
             run.network, self._steps, run.loss, self._live.leaves, self._buffers, batch, draws
         )
-        self._live.step(found.grads)
+        self._callbacks, grads = after_backward(run.callbacks, self._callbacks, found.grads)
+        self._live.step(grads)
         self._buffers = found.buffers
         loss, share = self._totals
         self._totals = (loss + found.loss * found.share, share + found.share)

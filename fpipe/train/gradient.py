@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from fpipe.core.errors import DataError
+from fpipe.core.errors import DataError, StateError
 from fpipe.measure.loss import Loss
+from fpipe.net.keyed_mode import KeyedMode
 from fpipe.net.network import Network, Step, execute, program
 from fpipe.train.run import Batched, Examples
 from fpipe.train.state import Weights
@@ -50,12 +52,45 @@ def gradient(
         outputs, new = execute(
             steps, network.outputs, leaves, buffers, batch.inputs, draws, training=True
         )
-        value = loss.value(outputs[0], batch.target, batch.weights)
+        value = loss_value(loss, outputs[0], batch.target, batch.weights)
         used = list(leaves.values())
         found = torch.autograd.grad(value, used, allow_unused=True) if used else ()
     detached = {name: tensor.detach() for name, tensor in new.items()}
-    share = loss.share(batch.rows, batch.weights)
+    share = loss.share(batch.target, batch.weights)
     return Gradient(value.item(), share, dict(zip(leaves, found, strict=True)), detached)
+
+
+def loss_value(loss: Loss, outputs: Tensor, target: Tensor, weights: Tensor | None) -> Tensor:
+    """Return the loss of a batch; a loss of the user's may compute, and may not draw.
+
+    Args:
+        loss: the loss.
+        outputs: ``[rows, …]`` of the network.
+        target: as the loss takes it.
+        weights: ``[rows]``, or None.
+
+    Raises:
+        StateError: the loss draws random numbers.
+    """
+    if not loss.foreign:
+        return loss.value(outputs, target, weights)
+    with undrawn(loss):
+        return loss.value(outputs, target, weights)
+
+
+@contextmanager
+def undrawn(loss: Loss) -> Iterator[None]:
+    """Refuse random draws in this thread, on behalf of a loss."""
+    try:
+        with KeyedMode(None):
+            yield
+    except StateError as error:
+        raise StateError(
+            f"the loss {loss.title} draws random numbers.",
+            expected="a function of outputs and target alone",
+            got=error.rule,
+            fix="put what draws into the network, as nn.module(...)",
+        ) from error
 
 
 def evaluate(

@@ -16,6 +16,7 @@ from fpipe.measure.loss import Loss
 from fpipe.net.network import Network
 from fpipe.net.shape import Shape
 from fpipe.optim.optimizer import Optimizer
+from fpipe.train.callback import Named
 from fpipe.train.plan import Plan
 
 
@@ -111,6 +112,7 @@ class Run:
         scorer: scores of the outputs on the validation rows, or None.
         stopping: early stopping.
         predict_batch: rows per batch where nothing is learned.
+        callbacks: the callbacks with their ids, in the order in which they are called.
     """
 
     network: Network
@@ -123,3 +125,4 @@ class Run:
     scorer: Scorer | None = None
     stopping: Stopping = Stopping()
     predict_batch: int = 1024
+    callbacks: Named = ()

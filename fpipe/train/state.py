@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pyrsistent import PMap, pmap
 from torch import Tensor
 
@@ -89,6 +91,7 @@ class TrainState:
         stopped: whether training has been stopped early; only End changes such a state.
         result: the weights that predictions use; set by End.
         cursor: where training stands.
+        callbacks: what each callback remembers, by its id.
     """
 
     weights: Weights
@@ -102,6 +105,7 @@ class TrainState:
     stopped: bool = False
     result: Weights | None = None
     cursor: Cursor = Cursor()
+    callbacks: PMap[str, Any] = pmap()
 
     def __repr__(self) -> str:
         at = self.cursor

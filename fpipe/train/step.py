@@ -12,7 +12,8 @@ from fpipe.core.key import Key
 from fpipe.core.value import evolve
 from fpipe.net.network import init_layers, make_draws, planned_draws, program
 from fpipe.optim.optimizer import LiveOptimizer, OptimizerState
-from fpipe.train.gradient import evaluate, gradient
+from fpipe.train.callback import after_backward, initial_states
+from fpipe.train.gradient import evaluate, gradient, loss_value
 from fpipe.train.numerics import Numerics, check_numerics
 from fpipe.train.plan import (
     Batch,
@@ -33,7 +34,8 @@ def initial_state(run: Run, key: Key, numerics: Numerics) -> TrainState:
     """Return the state before the first event: freshly drawn weights, nothing learned."""
     params, buffers = init_layers(run.network, run.keys)
     drawn = Weights(params, buffers).on(numerics.device)
-    return TrainState(drawn, OptimizerState(), key, numerics)
+    callbacks = initial_states(run.callbacks, drawn.params)
+    return TrainState(drawn, OptimizerState(), key, numerics, callbacks=callbacks)
 
 
 def step(run: Run, state: TrainState, event: Event) -> TrainState:
@@ -73,11 +75,13 @@ def _(event: Batch, run: Run, state: TrainState) -> TrainState:
     live = LiveOptimizer(run.optimizer, state.weights.params, state.optimizer)
     steps = program(run.network, state.weights.params, state.weights.buffers)
     found = gradient(run.network, steps, run.loss, live.leaves, state.weights.buffers, batch, draws)
-    live.step(found.grads)
+    callbacks, grads = after_backward(run.callbacks, state.callbacks, found.grads)
+    live.step(grads)
     return evolve(
         state,
         weights=Weights(live.params(), pmap(found.buffers)),
         optimizer=live.state(),
+        callbacks=callbacks,
         totals=state.totals.plus(found.loss, found.share),
         cursor=after_batch(state.cursor),
     )
@@ -133,7 +137,7 @@ def judge(run: Run, weights: Weights, device: str) -> dict[str, float]:
         raise StateError("there are no validation rows with a target.")
     outputs = evaluate(run.network, weights, examples, run.predict_batch, device)
     row_weights = None if examples.weights is None else examples.weights.cpu()
-    loss = run.loss.value(outputs, examples.target.cpu(), row_weights)
+    loss = loss_value(run.loss, outputs, examples.target.cpu(), row_weights)
     scores = {} if run.scorer is None else dict(run.scorer(outputs))
     return {"loss": float(loss.item()), **scores}
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from pyrsistent import pmap
 
 from fpipe.codec.canonical import canonical_bytes
 from fpipe.core.equality import same
@@ -99,13 +100,14 @@ def end_keeps_going_possible(run: Run, state: TrainState) -> None:
 
 
 def steps_are_counted(run: Run, state: TrainState) -> None:
-    """The cursor counts batches, and history has one row per finished epoch."""
+    """The cursor counts batches, callbacks see each, and history has a row per finished epoch."""
     done, epochs = 0, 0
     for reached, event in scan(run, state, events(run.plan)):
         if not reached.stopped:
             done += isinstance(event, Batch)
             epochs = max(epochs, getattr(event, "epoch", 0))
         assert reached.cursor.step == done
+        assert all(len(norms) == done for norms in reached.callbacks.values())
     assert len(reached.history) == epochs
     assert [row["epoch"] for row in reached.history] == list(range(1, epochs + 1))
     if not reached.stopped:
@@ -147,8 +149,8 @@ def epochs_cover_rows(plan: Plan, key: Key) -> None:
 def a_step_descends(run: Run, state: TrainState) -> None:
     """One batch of plain SGD is ``params - lr * gradient`` of the loss, written out by hand."""
     rate = 0.125
-    plain = evolve(run, optimizer=SGD(lr=rate))
-    first = fold(plain, state, list(events(run.plan))[:2])
+    plain = evolve(run, optimizer=SGD(lr=rate), callbacks=())
+    first = fold(plain, evolve(state, callbacks=pmap()), list(events(run.plan))[:2])
     reached = step(plain, first, Batch(1, 0))
     rows = batch_rows(run.plan, epoch_order(run.plan, state.key, 1), 0)
     batch = run.train.take(rows)

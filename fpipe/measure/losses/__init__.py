@@ -1,0 +1,1 @@
+"""The losses: distances between numbers, entropies of classes, and functions of the user's."""
