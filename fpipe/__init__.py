@@ -1,5 +1,6 @@
 """fpipe: whole deep-learning experiments as immutable graphs, run by pure functions."""
 
+from fpipe import callbacks as callbacks
 from fpipe import learners as learners
 from fpipe import nn as nn
 from fpipe import ops as ops
@@ -13,8 +14,11 @@ from fpipe.core.key import key as key
 from fpipe.data.construct import classification as classification
 from fpipe.data.construct import regression as regression
 from fpipe.data.prediction import Prediction as Prediction
+from fpipe.data.schema import TaskType as TaskType
 from fpipe.data.task import Task as Task
 from fpipe.evaluate.checking import check as check
+from fpipe.evaluate.custom import custom as custom
+from fpipe.evaluate.custom import custom_cv as custom_cv
 from fpipe.evaluate.fitting import apply as apply
 from fpipe.evaluate.fitting import fit as fit
 from fpipe.evaluate.fitting import predict as predict
@@ -23,8 +27,13 @@ from fpipe.evaluate.fitting import transform as transform
 from fpipe.evaluate.partition import partition as partition
 from fpipe.evaluate.preparing import prepare as prepare
 from fpipe.evaluate.resample import resample as resample
+from fpipe.evaluate.resampling import bootstrap as bootstrap
 from fpipe.evaluate.resampling import cv as cv
 from fpipe.evaluate.resampling import holdout as holdout
+from fpipe.evaluate.resampling import insample as insample
+from fpipe.evaluate.resampling import loo as loo
+from fpipe.evaluate.resampling import repeated_cv as repeated_cv
+from fpipe.evaluate.resampling import subsampling as subsampling
 from fpipe.graph.fitted import Fitted as Fitted
 from fpipe.graph.graph import Graph as Graph
 from fpipe.graph.graph import identity as identity

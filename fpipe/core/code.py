@@ -102,7 +102,7 @@ def path_of(code: Any) -> str:
     module = getattr(code, "__module__", None)
     name = getattr(code, "__qualname__", None)
     path = f"{module}:{name}"
-    if not module or not name or module == "__main__" or "<" in name or not _leads_to(path, code):
+    if not module or not name or module == "__main__" or "<" in path or not _leads_to(path, code):
         raise CodecError(
             f"{name or type(code).__name__} cannot be imported by name.",
             expected="a class or function at the top of an importable module",

@@ -109,13 +109,20 @@ def nearest(name: str, names: Iterable[str]) -> str | None:
     return containing[0] if containing else None
 
 
+_SHOWN = 12
+"""How many names a fix line lists at most."""
+
+
 def did_you_mean(name: str, names: Iterable[str]) -> str:
-    """Return a fix line that names the closest known name, or lists all of them."""
+    """Return a fix line that names the closest known name, or lists the first dozen of them."""
     known = sorted(names)
     close = nearest(name, known)
     if close is not None:
         return f"did you mean '{close}'?"
-    return "use one of " + ", ".join(f"'{other}'" for other in known) if known else "remove it"
+    if not known:
+        return "remove it"
+    more = ", …" if len(known) > _SHOWN else ""
+    return "use one of " + ", ".join(f"'{other}'" for other in known[:_SHOWN]) + more
 
 
 def _indent(text: object) -> str:

@@ -202,13 +202,14 @@ def operator(cls: Callable[_P, Op]) -> Callable[_P, Graph]:
 
 def _check_names(cls: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
     names = [a.name for a in attrs.fields(cls) if a.init and a.name != "overrides"]
+    left_out: Mapping[str, str] = getattr(cls, "left_out", {})
     for name in kwargs:
         if name not in names:
             raise ParameterError(
                 f"{cls.name} has no parameter '{name}'.",
                 expected=", ".join(names),
                 got=f"{name}={kwargs[name]!r}",
-                fix=did_you_mean(name, names),
+                fix=left_out.get(name) or did_you_mean(name, names),
             )
     positional = [a.name for a in attrs.fields(cls) if a.init and not a.kw_only]
     if len(args) > len(positional):

@@ -76,6 +76,14 @@ class Op:
         hidden = {"id", "overrides", *type(self).graph_fields}
         return written(self, hidden)
 
+    def graphs(self) -> Mapping[str, Any]:
+        """Return the graphs held as parameters, by the path prefix that addresses them."""
+        return {}
+
+    def with_graphs(self, graphs: Mapping[str, Any]) -> Op:
+        """Return the op with other graphs under the prefixes of ``graphs``."""
+        raise NotImplementedError
+
     def infer(self, types: tuple[Any, ...], *, key: Any, context: Context) -> tuple[Any, ...]:
         """Return what is known of the outputs from what is known of the inputs, without data."""
         raise NotImplementedError
@@ -107,14 +115,6 @@ class Macro(Op):
 
     def expand(self, types: tuple[Any, ...]) -> Any:
         """Return the graph that this macro stands for, given the types that enter."""
-        raise NotImplementedError
-
-    def graphs(self) -> Mapping[str, Any]:
-        """Return the graphs held as parameters, by the path prefix that addresses them."""
-        return {}
-
-    def with_graphs(self, graphs: Mapping[str, Any]) -> Macro:
-        """Return the macro with other graphs under the prefixes of ``graphs``."""
         raise NotImplementedError
 
 

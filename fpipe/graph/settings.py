@@ -32,12 +32,10 @@ def params(wiring: Wiring) -> dict[str, Any]:
 def op_params(op: Op) -> dict[str, Any]:
     """Return the parameters of an op, below it, by path."""
     found = op.parameters()
-    if isinstance(op, Macro):
-        for prefix, graph in op.graphs().items():
-            for path, value in params(graph).items():
-                found[f"{prefix}.{path}" if prefix else path] = value
-        found |= dict(items(op.overrides))
-    return found
+    for prefix, graph in op.graphs().items():
+        for path, value in params(graph).items():
+            found[f"{prefix}.{path}" if prefix else path] = value
+    return found | dict(items(op.overrides)) if isinstance(op, Macro) else found
 
 
 def missing(wiring: Wiring) -> tuple[str, ...]:
@@ -92,7 +90,7 @@ def set_op(op: Op, changes: Mapping[str, Any], place: str) -> Op:
     below = {path: value for path, value in changes.items() if path not in own}
     if not below:
         return changed
-    if not isinstance(changed, Macro):
+    if not isinstance(changed, Macro) and not changed.graphs():
         name = next(iter(below))
         raise ParameterError(
             f"'{place}' has no parameter '{name}'.",
@@ -114,8 +112,8 @@ def split_head(path: str) -> tuple[str, str]:
     return (path, "") if match is None else (match.group(1), match.group(2))
 
 
-def _set_below(macro: Macro, below: Mapping[str, Any], place: str) -> Macro:
-    graphs = dict(macro.graphs())
+def _set_below(op: Op, below: Mapping[str, Any], place: str) -> Op:
+    graphs = dict(op.graphs())
     per_graph: dict[str, dict[str, Any]] = {}
     overrides: dict[str, Any] = {}
     for path, value in below.items():
@@ -124,13 +122,15 @@ def _set_below(macro: Macro, below: Mapping[str, Any], place: str) -> Macro:
             overrides[path] = value
         else:
             per_graph.setdefault(prefix, {})[path[len(prefix) + 1 :] if prefix else path] = value
-    _check_overrides(macro, overrides, place)
+    _check_overrides(op, overrides, place)
     for prefix, changes in per_graph.items():
         try:
             graphs[prefix] = set_params(graphs[prefix], changes)
         except ParameterError as error:
             raise error.located(joined((place, prefix)) if prefix else place) from error
-    changed = macro.with_graphs(graphs) if per_graph else macro
+    changed = op.with_graphs(graphs) if per_graph else op
+    if not isinstance(changed, Macro):
+        return changed
     return evolve(changed, overrides=pmap(dict(changed.overrides) | overrides))
 
 
@@ -141,25 +141,37 @@ def _prefix_of(path: str, graphs: Mapping[str, Any]) -> str | None:
     return "" if "" in graphs and not path.startswith("[") else None
 
 
-def _check_overrides(macro: Macro, overrides: Mapping[str, Any], place: str) -> None:
+def _check_overrides(op: Op, overrides: Mapping[str, Any], place: str) -> None:
     """Refuse what the expansion could never hold, where the macro can tell."""
-    graphs = macro.graphs()
-    for path in overrides:
+    graphs = op.graphs()
+    for path, value in overrides.items():
         head, rest = split_head(path)
-        if graphs and not head.startswith("["):
+        # A parameter of a node in the expansion has at least two steps: node and parameter.
+        copied = isinstance(op, Macro) and head.startswith("[")
+        if (graphs and not copied) or not rest:
             raise ParameterError(
                 f"'{place}' has nothing at '{path}'.",
-                expected=", ".join([*macro.parameters(), *filter(None, graphs)]),
+                expected=", ".join([*op.parameters(), *filter(None, graphs)]),
                 got=path,
-                fix=did_you_mean(head, [*macro.parameters(), *graphs]),
+                fix=did_you_mean(head, [*op.parameters(), *filter(None, graphs)]),
             )
-        if "" in graphs and re.sub(r"\[[^\]]*\]", "", rest) not in params(graphs[""]):
+        if "" in graphs:
+            _check_copy(graphs[""], rest, path, value, place)
+
+
+def _check_copy(graph: Wiring, rest: str, path: str, value: Any, place: str) -> None:
+    """Refuse for one copy what could not be set in all of them."""
+    try:
+        set_params(graph, {rest: value})
+    except ParameterError as error:
+        if rest not in params(graph):
             raise ParameterError(
                 f"'{place}' has no parameter '{rest}' in its copies.",
-                expected=", ".join(params(graphs[""])),
+                expected=", ".join(params(graph)),
                 got=path,
-                fix=did_you_mean(rest, params(graphs[""])),
-            )
+                fix=did_you_mean(rest, params(graph)),
+            ) from error
+        raise error.located(f"{place}{path}") from error
 
 
 def _evolved(op: Op, changes: Mapping[str, Any], place: str) -> Op:
@@ -196,7 +208,7 @@ def _find(wiring: Wiring, name: str) -> int:
 
 
 def _at_op(op: Op, rest: str, path: str) -> Any:
-    graphs = op.graphs() if isinstance(op, Macro) else {}
+    graphs = op.graphs()
     head, below = split_head(rest)
     if head in graphs:
         return graphs[head] if not below else at(graphs[head], below)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fpipe.graph.op import Macro, Op
+from fpipe.graph.op import Op
 from fpipe.graph.ports import Source
 from fpipe.graph.wiring import Wiring, node_ids
 
@@ -43,8 +43,6 @@ def mermaid(wiring: Wiring) -> str:
 
 
 def _inside(op: Op) -> list[str]:
-    if not isinstance(op, Macro):
-        return []
     lines: list[str] = []
     for prefix, graph in op.graphs().items():
         body = describe(graph).splitlines()[1:]

@@ -2,4 +2,5 @@
 
 from fpipe.learners.baseline import featureless as featureless
 from fpipe.learners.bridge import sklearn as sklearn
+from fpipe.learners.own import module as module
 from fpipe.learners.perceptron import mlp as mlp

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, TypeAlias
+from functools import reduce
+from typing import Any, ClassVar, NamedTuple, TypeAlias
 
 import numpy as np
 import torch
@@ -14,6 +15,7 @@ from fpipe.core.value import descriptor
 from fpipe.net.shape import Shape
 
 Tensors: TypeAlias = Mapping[str, Tensor]
+Dtypes: TypeAlias = tuple[torch.dtype, ...]
 Applied: TypeAlias = tuple[tuple[Tensor, ...], Tensors]
 
 
@@ -39,6 +41,46 @@ class Keep:
 
 
 @descriptor
+class Uniform:
+    """A draw of numbers from ``[low, high)``, all equally likely.
+
+    Args:
+        shape: its shape, ``[batch, …]``.
+        low: smallest number, in the unit of the input.
+        high: upper end, likewise.
+    """
+
+    shape: tuple[int, ...]
+    low: float = 0.0
+    high: float = 1.0
+
+    def draw(self, key: Key) -> Tensor:
+        """Return the draw, float32."""
+        unit = torch.from_numpy(key.numpy().random(self.shape, dtype=np.float32))
+        return unit.mul_(self.high - self.low).add_(self.low)
+
+
+@descriptor
+class Normal:
+    """A draw of numbers from a normal distribution.
+
+    Args:
+        shape: its shape, ``[batch, …]``.
+        mean: its mean, in the unit of the input.
+        std: its standard deviation, likewise.
+    """
+
+    shape: tuple[int, ...]
+    mean: float = 0.0
+    std: float = 1.0
+
+    def draw(self, key: Key) -> Tensor:
+        """Return the draw, float32."""
+        unit = torch.from_numpy(key.numpy().standard_normal(self.shape, dtype=np.float32))
+        return unit.mul_(self.std).add_(self.mean)
+
+
+@descriptor
 class Stream:
     """A whole stream of random numbers, for a foreign module that draws by itself."""
 
@@ -47,7 +89,15 @@ class Stream:
         return key.generator().get_state()
 
 
-Draw: TypeAlias = Keep | Stream
+Draw: TypeAlias = Keep | Uniform | Normal | Stream
+
+
+class Given(NamedTuple):
+    """What a layer is given besides its inputs: its parameters, its draws, and the phase."""
+
+    params: Tensors
+    draws: Tensors
+    training: bool
 
 
 @descriptor
@@ -63,6 +113,15 @@ class Layer:
     def shapes(self, inputs: tuple[Shape, ...]) -> tuple[Shape, ...]:
         """Return the shapes of the outputs; by default those of the one input."""
         return inputs
+
+    def dtypes(self, inputs: Dtypes, shapes: tuple[Shape, ...]) -> Dtypes:
+        """Return the dtypes of the outputs for inputs of these dtypes and shapes.
+
+        By default there is one output, of the floating dtype that the inputs have.
+        """
+        del shapes
+        joint = promoted(inputs)
+        return (joint if joint.is_floating_point else torch.float32,)
 
     def init(self, key: Key) -> tuple[Tensors, Tensors]:
         """Return initial parameters and buffers, float32 on the CPU."""
@@ -83,6 +142,14 @@ class Layer:
         training: bool,
     ) -> Applied:
         """Return the outputs and the new buffers; nothing that is passed in changes."""
+        out = self.forward(Given(params, draws, training), *inputs)
+        return (out if isinstance(out, tuple) else (out,)), buffers
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the output (a tuple where there are several) for ``Given`` and the inputs.
+
+        What a layer without buffers overrides, as ``forward(self, given, x)``.
+        """
         raise NotImplementedError
 
     def check(self, inputs: tuple[Tensor, ...], training: bool) -> None:
@@ -97,17 +164,15 @@ class Elementwise(Layer):
         """Return the function's value."""
         raise NotImplementedError
 
-    def apply(
-        self,
-        params: Tensors,
-        buffers: Tensors,
-        inputs: tuple[Tensor, ...],
-        draws: Tensors,
-        training: bool,
-    ) -> Applied:
+    def forward(self, given: Given, x: Tensor) -> Tensor:
         """Apply the function to the one input."""
-        del params, draws, training
-        return (self.of(inputs[0]),), buffers
+        del given
+        return self.of(x)
+
+
+def promoted(dtypes: Dtypes) -> torch.dtype:
+    """Return the dtype that holds values of all these dtypes."""
+    return reduce(torch.promote_types, dtypes)
 
 
 def uniform(key: Key, shape: tuple[int, ...], bound: float) -> Tensor:

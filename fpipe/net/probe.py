@@ -1,92 +1,226 @@
-"""The probe: output shapes of a foreign function, found by running it on the meta device."""
+"""The probe: output shapes of a foreign function, found by running it without data."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+import math
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor
 
-from fpipe.core.errors import ShapeError
-from fpipe.net.shape import Shape, shown
+from fpipe.core.errors import FpipeError, ShapeError
+from fpipe.core.key import Key
+from fpipe.net.keyed_mode import KeyedMode
+from fpipe.net.shape import Shape, UnknownSizeError, shown
 
-_SPREAD = (64, 131, 509)
-"""Base sizes of the three runs; far apart, so that strides and floors show."""
+Sizes: TypeAlias = tuple[tuple[int, int], ...]
+"""Runs: the first size that stands for an unknown one, and the step to the next."""
 
-_APART = (1, 3, 7)
-"""Distance between two unknown dimensions of one run, so that each has a size of its own."""
+_APART: Sizes = (
+    (5, 1),
+    (11, 2),
+    (64, 1),
+    (131, -3),
+    (509, 7),
+    (4099, -11),
+    (65537, 13),
+    (5040, 5040),
+    (50400, -5040),
+)
+"""Every unknown dimension has a size of its own. Far apart, so that strides and floors show; up
+and down, so that quotients do; small, for what has a greatest length; with many divisors, for
+what splits a dimension."""
+
+_EQUAL: Sizes = ((6, 0), (61, 0), (127, 0), (5040, 0), (10080, 0))
+"""All unknown dimensions are equal, for functions that need that."""
+
+_MOST = 2_000_000
+"""Greatest count of numbers in a real tensor of zeros."""
+
+_ENOUGH = 2
+"""How many runs must succeed before a size is believed."""
+
+
+class Probed(NamedTuple):
+    """What a probe found: one shape and one dtype per output."""
+
+    shapes: tuple[Shape, ...]
+    dtypes: tuple[torch.dtype, ...]
+
+
+class Trial(NamedTuple):
+    """A function that is tried.
+
+    Args:
+        function: takes tensors by position.
+        dtypes: one per input.
+        what: its name for messages.
+        real: whether it runs on tensors of zeros, and not on the meta device.
+    """
+
+    function: Callable[..., Any]
+    dtypes: tuple[torch.dtype, ...]
+    what: str
+    real: bool = False
 
 
 def probe(
-    function: Callable[..., Any], shapes: tuple[Shape, ...], dtypes: tuple[torch.dtype, ...]
-) -> tuple[Shape, ...]:
-    """Return the shapes that a function gives for inputs of these shapes, without data.
+    function: Callable[..., Any],
+    shapes: tuple[Shape, ...],
+    dtypes: tuple[torch.dtype, ...],
+    *,
+    what: str = "the module",
+    real: Callable[[], Callable[..., Any]] | None = None,
+) -> Probed:
+    """Return the shapes and dtypes that a function gives for such inputs, without data.
 
-    Every unknown dimension is replaced by a size of its own, in three runs with sizes far
-    apart. A dimension that comes out equal in all runs is known; the others stay unknown.
+    Every unknown dimension is replaced by a size, in several runs with sizes far apart. A
+    dimension that comes out equal in all runs that succeed is known; the others stay unknown.
 
     Args:
-        function: takes meta tensors by position.
+        function: takes tensors on the meta device by position.
         shapes: one per input, None for unknown.
         dtypes: one per input.
+        what: name of the function for messages.
+        real: makes the same function for tensors on the CPU; tried where the meta device is of
+            no use, because the function brings tensors of its own or looks into them.
 
     Raises:
         ShapeError: the function cannot take such inputs, or gives different numbers of
             dimensions.
+        UnknownSizeError: it can take none of the sizes that were tried for unknown ones.
     """
-    runs = [_run(function, _sized(shapes, base, step), dtypes) for base, step in _sizes()]
-    if len({tuple(len(shape) for shape in run) for run in runs}) > 1:
-        raise ShapeError(
-            "the number of output dimensions depends on the sizes.",
-            got=" / ".join(", ".join(map(shown, run)) for run in runs),
-        )
-    return tuple(
-        tuple(_agreed(sizes) for sizes in zip(*outputs, strict=True))
-        for outputs in zip(*runs, strict=True)
-    )
+    found, refused = _believed(Trial(function, dtypes, what), shapes)
+    if not found and real is not None:
+        found, refused = _believed(Trial(real(), dtypes, what, real=True), shapes)
+    if not found:
+        raise _refusal(shapes, refused)
+    return _agreement(found, what)
 
 
-def _sizes() -> zip[tuple[int, int]]:
-    return zip(_SPREAD, _APART, strict=True)
+def _believed(trial: Trial, shapes: tuple[Shape, ...]) -> tuple[list[Probed], ShapeError | None]:
+    """Return enough runs that succeeded, or none and the first error."""
+    if all(n is not None for shape in shapes for n in shape):
+        return _tried(trial, shapes, ((0, 0),))
+    first: ShapeError | None = None
+    for sized, sizes in ((shapes, _APART), (shapes, _EQUAL), (_one_batch(shapes), _APART)):
+        found, refused = _tried(trial, sized, sizes)
+        first = first or refused
+        if len(found) >= _ENOUGH:
+            return found, None
+    return [], first
+
+
+def _tried(
+    trial: Trial, shapes: tuple[Shape, ...], sizes: Sizes
+) -> tuple[list[Probed], ShapeError | None]:
+    """Return the runs that succeeded, and the error of the first that did not."""
+    found: list[Probed] = []
+    refused: ShapeError | None = None
+    for base, step in sizes:
+        sized = _sized(shapes, base, step)
+        if trial.real and sum(map(math.prod, sized)) > _MOST:
+            continue
+        try:
+            found.append(_run(trial, sized))
+        except ShapeError as error:
+            refused = refused or error
+    return found, refused
+
+
+def _one_batch(shapes: tuple[Shape, ...]) -> tuple[Shape, ...]:
+    """Return shapes in which an unknown batch beside a known one is that."""
+    batch = next((shape[0] for shape in shapes if shape and shape[0] is not None), None)
+    return tuple((batch if shape[0] is None else shape[0], *shape[1:]) for shape in shapes)
 
 
 def _sized(shapes: tuple[Shape, ...], base: int, step: int) -> tuple[tuple[int, ...], ...]:
     """Fill unknown sizes: one size for the batch (dimension 0), another for each further one."""
-    made: list[tuple[int, ...]] = []
+    further = _multiples(step)
+    return tuple(
+        tuple(
+            n if n is not None else base + (next(further) if position else 0)
+            for position, n in enumerate(shape)
+        )
+        for shape in shapes
+    )
+
+
+def _multiples(step: int) -> Iterator[int]:
     offset = 0
-    for shape in shapes:
-        sizes: list[int] = []
-        for position, n in enumerate(shape):
-            offset += step if n is None and position else 0
-            sizes.append(n if n is not None else base + (offset if position else 0))
-        made.append(tuple(sizes))
-    return tuple(made)
+    while True:
+        offset += step
+        yield offset
 
 
-def _run(
-    function: Callable[..., Any],
-    sizes: tuple[tuple[int, ...], ...],
-    dtypes: tuple[torch.dtype, ...],
-) -> tuple[Shape, ...]:
-    pairs = zip(sizes, dtypes, strict=True)
+def _run(trial: Trial, sizes: tuple[tuple[int, ...], ...]) -> Probed:
     try:
-        with torch.no_grad():
-            out = function(*(torch.empty(n, dtype=t, device="meta") for n, t in pairs))
-    except (RuntimeError, ValueError, IndexError, TypeError) as error:
+        out = _on_zeros(trial, sizes) if trial.real else _on_meta(trial, sizes)
+    except FpipeError:
+        raise
+    except Exception as error:
         raise ShapeError(
-            "the module cannot take inputs of these shapes.",
-            expected="shapes that the module accepts",
-            got=f"{', '.join(map(shown, sizes))}: {str(error).splitlines()[0]}",
+            f"{trial.what} cannot take inputs of these shapes.",
+            expected="shapes that it accepts",
+            got=f"{', '.join(map(shown, sizes))}: {_first_line(error)}",
+            fix="change the layer before it, or its own sizes",
         ) from error
-    outputs = out if isinstance(out, tuple | list) else (out,)
-    if not all(isinstance(x, Tensor) for x in outputs):
+    outputs = tuple(out) if isinstance(out, tuple | list) else (out,)
+    if not outputs or not all(isinstance(x, Tensor) for x in outputs):
         raise ShapeError(
-            "the module gives something other than tensors.",
+            f"{trial.what} gives something other than tensors.",
             expected="a tensor or a tuple of tensors",
             got=type(out).__name__,
+            fix="give the tensors alone, one behind the other",
         )
-    return tuple(tuple(x.shape) for x in outputs)
+    return Probed(tuple(tuple(x.shape) for x in outputs), tuple(x.dtype for x in outputs))
+
+
+def _on_meta(trial: Trial, sizes: tuple[tuple[int, ...], ...]) -> Any:
+    pairs = zip(sizes, trial.dtypes, strict=True)
+    with torch.no_grad(), torch.device("meta"):
+        return trial.function(*(torch.empty(n, dtype=dtype) for n, dtype in pairs))
+
+
+def _on_zeros(trial: Trial, sizes: tuple[tuple[int, ...], ...]) -> Any:
+    """Run on zeros; should the function draw, the global generators stay as they are."""
+    pairs = zip(sizes, trial.dtypes, strict=True)
+    with torch.no_grad(), KeyedMode(Key(0).generator()):
+        return trial.function(*(torch.zeros(n, dtype=dtype) for n, dtype in pairs))
+
+
+def _agreement(found: list[Probed], what: str) -> Probed:
+    runs = [run.shapes for run in found]
+    if len({tuple(len(shape) for shape in run) for run in runs}) > 1:
+        raise ShapeError(
+            f"{what}: the number of output dimensions depends on the sizes.",
+            expected="one number of dimensions",
+            got=" / ".join(", ".join(map(shown, run)) for run in runs[:3]),
+            fix="give the unknown sizes",
+        )
+    agreed = tuple(
+        tuple(_agreed(sizes) for sizes in zip(*outputs, strict=True))
+        for outputs in zip(*runs, strict=True)
+    )
+    return Probed(agreed, found[0].dtypes)
+
+
+def _refusal(shapes: tuple[Shape, ...], refused: ShapeError | None) -> ShapeError:
+    """Return the error of a run; where more than the batch is unknown, sizes may help."""
+    inner = any(n is None for shape in shapes for n in shape[1:])
+    if refused is not None and not inner:
+        return refused
+    return UnknownSizeError(
+        "the sizes that are not known are needed here." if refused is None else refused.rule,
+        expected="shapes that it accepts" if refused is None else refused.expected,
+        got=", ".join(map(shown, shapes)) if refused is None else refused.got,
+        fix="give the unknown sizes, e.g. with a shape at the ingress",
+    )
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)[:300]
 
 
 def _agreed(sizes: tuple[int | None, ...]) -> int | None:

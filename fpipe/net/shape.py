@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TypeAlias
 
@@ -36,6 +37,7 @@ def known(shape: Shape, dim: int, *, what: str) -> int:
             f"{what} needs dimension {dim} of its input.",
             expected=f"at least {dim + 1 if dim >= 0 else -dim} dimensions",
             got=shown(shape),
+            fix="unsqueeze the input, or give another dimension",
         )
     size = shape[dim]
     if size is None:
@@ -48,6 +50,49 @@ def known(shape: Shape, dim: int, *, what: str) -> int:
     return size
 
 
+def inner_dim(shape: Shape, dim: int, *, what: str) -> int:
+    """Return the position of a dimension other than the batch, counted from 0.
+
+    Args:
+        shape: batch first.
+        dim: the dimension; negative ones count from the end.
+        what: who asks.
+
+    Raises:
+        ShapeError: there is no such dimension, or it is the batch.
+
+    Example:
+        >>> inner_dim((None, 3, 4), -1, what="softmax")
+        2
+    """
+    if not -len(shape) <= dim < len(shape):
+        raise ShapeError(
+            f"{what} needs dimension {dim} of its input.",
+            expected=f"a dimension from {-len(shape)} to {len(shape) - 1}",
+            got=f"dim={dim} of {shown(shape)}",
+            fix=f"use a dimension from {-len(shape)} to {len(shape) - 1}",
+        )
+    if dim % len(shape) == 0:
+        raise ShapeError(
+            f"{what} cannot touch the batch: rows would mix.",
+            expected="a dimension other than 0",
+            got=f"dim={dim} of {shown(shape)}",
+            fix="use dim=-1 for the last dimension" if len(shape) > 1 else "unsqueeze the input",
+        )
+    return dim % len(shape)
+
+
+def product(sizes: Sequence[int | None]) -> int | None:
+    """Return the product of sizes, None where one is unknown.
+
+    Example:
+        >>> product((2, 3)), product((2, None)), product(())
+        (6, None, 1)
+    """
+    known_sizes = [n for n in sizes if n is not None]
+    return math.prod(known_sizes) if len(known_sizes) == len(sizes) else None
+
+
 def check_ndim(shape: Shape, allowed: Sequence[int], *, what: str) -> None:
     """Raise ShapeError where a shape has another number of dimensions than allowed."""
     if len(shape) not in allowed:
@@ -55,6 +100,7 @@ def check_ndim(shape: Shape, allowed: Sequence[int], *, what: str) -> None:
             f"{what} takes {' or '.join(map(str, allowed))} dimensions but got {len(shape)}.",
             expected=f"{' or '.join(map(str, allowed))} dimensions, the batch included",
             got=shown(shape),
+            fix="bring the input into shape first, e.g. with nn.flatten()",
         )
 
 
@@ -110,5 +156,6 @@ def _equal(sizes: tuple[int | None, ...], shapes: Sequence[Shape], what: str) ->
             f"{what}: sizes {distinct[0]} and {distinct[1]} do not go together.",
             expected="equal sizes",
             got=" and ".join(map(shown, shapes)),
+            fix=f"bring the paths to equal sizes before {what}, e.g. with nn.linear(n)",
         )
     return distinct[0] if distinct else None

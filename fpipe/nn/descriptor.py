@@ -19,8 +19,10 @@ from fpipe.net.layer import Layer
 from fpipe.net.network import Input, Network, Wire
 from fpipe.net.shape import Shape, shown
 from fpipe.optim.optimizer import Optimizer
+from fpipe.train.callback import Callback
 
 View: TypeAlias = Task | TaskType
+Callbacks: TypeAlias = tuple[tuple[str, Callback], ...]
 
 
 @value
@@ -63,6 +65,7 @@ class ModelDescriptor:
         loss: the loss, or None while not set.
         optimizer: the optimizer, or None while not set.
         valid: the descriptor over the validation rows, or None.
+        callbacks: pairs of id and callback, in the order in which they are called.
     """
 
     ingress: PMap[str, Ingress] = pmap()
@@ -74,6 +77,17 @@ class ModelDescriptor:
     loss: Loss | None = None
     optimizer: Optimizer | None = None
     valid: ModelDescriptor | None = None
+    callbacks: Callbacks = ()
+
+    @property
+    def shapes(self) -> tuple[Shape, ...]:
+        """The shapes of the outputs that the next operator consumes."""
+        return tuple(pointer.shape for pointer in self.pointers)
+
+    @property
+    def dtypes(self) -> tuple[torch.dtype, ...]:
+        """Their dtypes."""
+        return tuple(pointer.dtype for pointer in self.pointers)
 
     def outline(self) -> ModelDescriptor:
         """Return the descriptor with types in place of data."""
@@ -100,6 +114,8 @@ class ModelDescriptor:
         lines.append(
             f"  optimizer  {self.optimizer!r}" if self.optimizer else "  optimizer  not set"
         )
+        for name, callback in self.callbacks:
+            lines.append(f"  callback   {name}: {callback!r}")
         for pointer in self.pointers:
             lines.append(f"  pointer    {pointer.wire.source} {shown(pointer.shape)}")
         return "\n".join(lines)
@@ -124,9 +140,10 @@ def append(
         wires=into.wires.set(path, wires),
         keys=into.keys.set(path, key),
     )
+    leaving = zip(shapes, layer.dtypes(into.dtypes, into.shapes), strict=True)
     return tuple(
-        evolve(grown, pointers=(Pointer(Wire(path, port), shape),))
-        for port, shape in enumerate(shapes)
+        evolve(grown, pointers=(Pointer(Wire(path, port), shape, dtype),))
+        for port, (shape, dtype) in enumerate(leaving)
     )
 
 
@@ -164,6 +181,7 @@ def _join_two(a: ModelDescriptor, b: ModelDescriptor) -> ModelDescriptor:
         loss=_agreed(a.loss, b.loss, "the loss"),
         optimizer=_agreed(a.optimizer, b.optimizer, "the optimizer"),
         valid=valid,
+        callbacks=_in_order(a.callbacks, b.callbacks),
     )
 
 
@@ -179,6 +197,13 @@ def _union(a: PMap[str, Any], b: PMap[str, Any], what: str) -> PMap[str, Any]:
             )
     joined: PMap[str, Any] = a.update(b)
     return joined
+
+
+def _in_order(a: Callbacks, b: Callbacks) -> Callbacks:
+    """Return the callbacks of both paths; what the second one adds comes behind the first's."""
+    _union(pmap(a), pmap(b), "callback")
+    known = {name for name, _ in a}
+    return a + tuple(pair for pair in b if pair[0] not in known)
 
 
 def _agreed(a: Any, b: Any, what: str) -> Any:

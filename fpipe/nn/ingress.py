@@ -1,19 +1,19 @@
-"""Ingress: where a task enters the network, and how its columns become tensors."""
+"""Ingress: where a task enters the network."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
-import numpy as np
 import polars as pl
 import torch
 from pyrsistent import pmap
-from torch import Tensor
 
-from fpipe.core.errors import DataError, SchemaError
+from fpipe.core.errors import SchemaError
 from fpipe.core.key import Key
+from fpipe.core.parameter import integer, optional, parameter, tuple_of
 from fpipe.core.value import descriptor, evolve
-from fpipe.data.schema import TaskType, check_columns, is_numeric
+from fpipe.data.frame import element_type
+from fpipe.data.schema import TaskType, check_columns, is_categorical, is_numeric
 from fpipe.data.task import Task
 from fpipe.graph.context import Context
 from fpipe.graph.graph import operator
@@ -22,11 +22,104 @@ from fpipe.graph.ports import Port
 from fpipe.net.network import Input, Wire
 from fpipe.net.shape import Shape
 from fpipe.nn.descriptor import Ingress, ModelDescriptor, Pointer, View
+from fpipe.nn.encoding import check_complete, check_tensors, with_levels
 from fpipe.nn.layer_op import OUTPUT
+
+Captured = tuple[tuple[str, pl.DataType], ...]
+"""The columns that enter, with their types, as they were at fit."""
 
 
 @descriptor
-class IngressNumeric(Op):
+class IngressOp(Op):
+    """Where all features of a task enter the network as one tensor.
+
+    Its state is the names and types of the columns at fit. It starts a descriptor whose ingress
+    keeps the view of the task that arrived here.
+    """
+
+    inputs = (Port("task", Task),)
+    outputs = (OUTPUT,)
+
+    encoding: ClassVar[str]
+    dtype: ClassVar[torch.dtype] = torch.float32
+
+    def check_type(self, task: View) -> None:
+        """Raise SchemaError where a feature has a type that cannot enter here."""
+        raise NotImplementedError
+
+    def admitted(self, captured: Captured, task: Task) -> Task:
+        """Return the task as it enters, or raise DataError for values that cannot."""
+        raise NotImplementedError
+
+    def leaving(self, captured: Captured) -> Shape:
+        """Return the shape of the tensor, batch first."""
+        return (None, len(captured))
+
+    def fit(self, inputs: tuple[Any, ...], *, key: Key, context: Context) -> Captured:
+        """Capture the columns."""
+        del key, context
+        return self._captured(inputs[0])
+
+    def apply(
+        self, state: Captured, inputs: tuple[Any, ...], *, key: Key, context: Context
+    ) -> tuple[Any, ...]:
+        """Start a descriptor over the task."""
+        del key
+        task: Task = inputs[0]
+        check_columns(tuple(name for name, _ in state), task.features)
+        return (self._entered(state, self.admitted(state, task), context, self.leaving(state)),)
+
+    def infer(self, types: tuple[Any, ...], *, key: Key, context: Context) -> tuple[Any, ...]:
+        """Start a descriptor over the task's type."""
+        del key
+        task: TaskType = types[0]
+        if task.open:
+            return (self._entered((), task, context, self.unknown()),)
+        captured = self._captured(task)
+        return (self._entered(captured, task, context, self.leaving(captured)),)
+
+    def unknown(self) -> Shape:
+        """Return the shape where the features are not known yet."""
+        return (None, None)
+
+    def _captured(self, task: View) -> Captured:
+        if not task.features:
+            raise SchemaError(
+                "no feature reaches the ingress.",
+                expected="at least one feature",
+                got="none",
+                fix="check what ops.select keeps",
+            )
+        self.check_type(task)
+        return tuple((name, task.dtype(name)) for name in task.features)
+
+    def _entered(
+        self, captured: Captured, task: View, context: Context, shape: Shape
+    ) -> ModelDescriptor:
+        place, columns = context.place, tuple(name for name, _ in captured)
+        view = task.with_valid(None) if isinstance(task, Task) else task
+        ingress = Ingress(Input(shape, self.dtype), self.encoding, columns, view)
+        return ModelDescriptor(
+            ingress=pmap({place: ingress}),
+            pointers=(Pointer(Wire(place, is_input=True), shape, self.dtype),),
+            subject=_subject(task),
+        )
+
+    def _check_all(self, task: View, accepted: Any, words: str, fix: str) -> None:
+        wrong = [name for name in task.features if not accepted(task.dtype(name))]
+        if wrong:
+            dtype = task.dtype(wrong[0])
+            raise SchemaError(
+                f"{self.name} takes {words}, but '{wrong[0]}' is {_kind(dtype)}.",
+                expected=f"features that are {words}",
+                got=", ".join(f"{name}: {_kind(task.dtype(name))}" for name in wrong[:6]),
+                fix=f"{_remedy(dtype)}{fix}",
+                columns=tuple(wrong),
+            )
+
+
+@descriptor
+class IngressNumeric(IngressOp):
     """All features, which must be numbers or truth values, as one float tensor.
 
     Gives ``[batch, features]`` in the task's order of features, as captured at fit.
@@ -34,115 +127,171 @@ class IngressNumeric(Op):
     Raises:
         SchemaError: there is no feature, or one is no number.
         DataError: a value is missing or infinite.
+
+    Example:
+        >>> import fpipe as fp
+        >>> from fpipe import nn
+        >>> task = fp.regression({"a": [1.0, 2.0], "b": [3, 4], "y": [0.0, 1.0]}, "y")
+        >>> fp.transform(nn.ingress_numeric(), task, key=fp.key(0)).shapes
+        ((None, 2),)
     """
 
     name = "ingress_numeric"
-    inputs = (Port("task", Task),)
-    outputs = (OUTPUT,)
+    encoding = "numeric"
 
-    def fit(self, inputs: tuple[Any, ...], *, key: Key, context: Context) -> tuple[str, ...]:
-        """Capture the columns."""
-        del key, context
-        return _numeric_columns(inputs[0])
+    def check_type(self, task: View) -> None:
+        """Numbers and truth values enter."""
+        fix = "keep only ops.select(ops.numeric())"
+        self._check_all(task, lambda t: is_numeric(t) or isinstance(t, pl.Boolean), "numbers", fix)
 
-    def apply(
-        self, state: tuple[str, ...], inputs: tuple[Any, ...], *, key: Key, context: Context
-    ) -> tuple[Any, ...]:
-        """Start a descriptor over the task."""
-        del key
-        task: Task = inputs[0]
-        check_columns(state, task.features)
-        check_complete(task.table, state)
-        return (_entered(task, context.place, "numeric", state, (None, len(state))),)
+    def admitted(self, captured: Captured, task: Task) -> Task:
+        """Every value must be there and finite."""
+        check_complete(task.table, tuple(name for name, _ in captured))
+        return task
 
-    def infer(self, types: tuple[Any, ...], *, key: Key, context: Context) -> tuple[Any, ...]:
-        """Start a descriptor over the task's type."""
-        del key
-        task: TaskType = types[0]
-        columns = () if task.open else _numeric_columns(task)
-        width = None if task.open else len(columns)
-        return (_entered(task, context.place, "numeric", columns, (None, width)),)
+
+@descriptor
+class IngressCategorical(IngressOp):
+    """All features, which must have levels or be truth values, as one tensor of codes.
+
+    Gives int64 ``[batch, features]`` in the task's order of features. The code of a value is the
+    position of its level, from 0, in the order of the levels at fit; False is 0 and True is 1.
+
+    Raises:
+        SchemaError: there is no feature, or one is not categorical.
+        DataError: a value is missing, or its level was not there at fit.
+
+    Example:
+        >>> import fpipe as fp
+        >>> from fpipe import nn
+        >>> task = fp.regression({"k": ["v", "u", "v"], "y": [0.0, 1.0, 2.0]}, "y")
+        >>> md = fp.transform(nn.ingress_categorical(), task, key=fp.key(0))
+        >>> md.shapes, md.dtypes
+        (((None, 1),), (torch.int64,))
+    """
+
+    name = "ingress_categorical"
+    encoding = "categorical"
+    dtype = torch.int64
+
+    def check_type(self, task: View) -> None:
+        """Levels and truth values enter."""
+        fix = "keep only ops.select(ops.categorical()) before it"
+        self._check_all(task, is_categorical, "categorical", fix)
+
+    def admitted(self, captured: Captured, task: Task) -> Task:
+        """Every value must be there, and be a level that was there at fit."""
+        names = tuple(name for name, _ in captured)
+        check_complete(task.table, names)
+        if all(task.dtype(name) == dtype for name, dtype in captured):
+            return task
+        return evolve(task, table=with_levels(task.table, captured))
+
+
+@descriptor
+class IngressTensor(IngressOp):
+    """The one feature, a column with a tensor of one shape in every row, as a float tensor.
+
+    Gives ``[batch, *shape]``; integers become floating numbers.
+
+    Args:
+        shape: what the shape of the tensors must be, without the batch; any where it is None.
+
+    Raises:
+        SchemaError: there is not exactly one feature, it holds no tensors, or tensors of
+            another shape.
+        DataError: a number is missing or infinite.
+
+    Example:
+        >>> import fpipe as fp, numpy as np
+        >>> from fpipe import nn
+        >>> task = fp.regression({"x": np.zeros((5, 4, 4)), "y": range(5)}, "y")
+        >>> fp.transform(nn.ingress_tensor(), task, key=fp.key(0)).shapes
+        ((None, 4, 4),)
+    """
+
+    name = "ingress_tensor"
+    encoding = "tensor"
+
+    shape: tuple[int, ...] | None = parameter(
+        default=None,
+        check=optional(tuple_of(integer(0))),
+        convert=lambda x: None if x is None else tuple(x),
+    )
+
+    def check_type(self, task: View) -> None:
+        """One column of tensors enters."""
+        if len(task.features) != 1:
+            raise SchemaError(
+                f"{self.name} takes one feature, but {len(task.features)} reach it.",
+                expected="exactly one feature",
+                got=", ".join(task.features[:6]),
+                fix=f"select it first: ops.select(ops.named('{task.features[0]}'))",
+            )
+        fix = "use nn.ingress_numeric() or nn.ingress_categorical() for plain columns"
+        self._check_all(task, _is_tensor, "tensors of one shape (pl.Array)", fix)
+        found = _tensor_shape(task.dtype(task.features[0]))
+        if self.shape is not None and found != self.shape:
+            raise SchemaError(
+                f"'{task.features[0]}' holds tensors of another shape than {self.name} was given.",
+                expected=f"shape {self.shape}",
+                got=f"shape {found}",
+                fix=f"nn.{self.name}(shape={found}), or leave shape out",
+            )
+
+    def admitted(self, captured: Captured, task: Task) -> Task:
+        """Every number must be there and finite."""
+        ((name, dtype),) = captured
+        _check_alike(name, task.dtype(name), dtype)
+        check_tensors(task.table, name)
+        return task
+
+    def leaving(self, captured: Captured) -> Shape:
+        """The batch, then the shape of one tensor."""
+        return (None, *_tensor_shape(captured[0][1]))
+
+    def unknown(self) -> Shape:
+        """The shape that was asked for, where one was."""
+        return (None, None) if self.shape is None else (None, *self.shape)
 
 
 ingress_numeric = operator(IngressNumeric)
+ingress_categorical = operator(IngressCategorical)
+ingress_tensor = operator(IngressTensor)
 
 
-def encode(ingress: Ingress, dtype: torch.dtype) -> Tensor:
-    """Return the tensor that an ingress feeds to the network, ``[rows, …]``.
-
-    Args:
-        ingress: an ingress over a task.
-        dtype: floating dtype of numeric inputs.
-    """
-    task = ingress.view
-    if not isinstance(task, Task):
-        raise DataError("this ingress has no data.", fix="apply the graph to a task")
-    frame = task.table.select(pl.col(name).cast(pl.Float64) for name in ingress.columns)
-    return torch.from_numpy(np.ascontiguousarray(frame.to_numpy(writable=True))).to(dtype)
-
-
-def check_complete(table: pl.DataFrame, columns: tuple[str, ...]) -> None:
-    """Raise DataError for the first missing or infinite value in some columns."""
-    for name in columns:
-        series = table[name]
-        bad = series.is_null()
-        if series.dtype.is_float():
-            bad = bad | ~series.is_finite().fill_null(False)
-        if bad.any():
-            row = int(bad.arg_true()[0])
-            raise DataError(
-                f"column '{name}' has {int(bad.sum())} missing or infinite values at the ingress.",
-                expected="a finite number in every row",
-                got=f"{series[row]} in row {row}",
-                fix="put ops.impute_median() (or another imputer) before the ingress",
-                column=name,
-                row=row,
-            )
-
-
-def _numeric_columns(task: View) -> tuple[str, ...]:
-    wrong = [n for n in task.features if not _enters(task.dtype(n))]
-    if wrong:
+def _check_alike(name: str, found: pl.DataType, dtype: pl.DataType) -> None:
+    """Raise SchemaError where tensors have another shape than at fit."""
+    if not _is_tensor(found) or _tensor_shape(found) != _tensor_shape(dtype):
         raise SchemaError(
-            f"ingress_numeric takes numbers, but '{wrong[0]}' is {_kind(task.dtype(wrong[0]))}.",
-            expected="numeric features",
-            got=", ".join(f"{n}: {_kind(task.dtype(n))}" for n in wrong[:6]),
-            fix=_encoding_fix(task.dtype(wrong[0])),
-            columns=tuple(wrong),
+            f"'{name}' held tensors of another shape at fit.",
+            expected=f"shape {_tensor_shape(dtype)}",
+            got=str(found),
+            fix=f"reshape '{name}'",
+            column=name,
         )
-    if not task.features:
-        raise SchemaError(
-            "no feature reaches the ingress.",
-            expected="at least one numeric feature",
-            got="none",
-            fix="check what ops.select keeps",
-        )
-    return task.features
 
 
-def _encoding_fix(dtype: pl.DataType) -> str:
+def _is_tensor(dtype: pl.DataType) -> bool:
+    inner = element_type(dtype)
+    return isinstance(dtype, pl.Array) and (is_numeric(inner) or isinstance(inner, pl.Boolean))
+
+
+def _tensor_shape(dtype: pl.DataType) -> tuple[int, ...]:
+    return tuple(dtype.shape) if isinstance(dtype, pl.Array) else ()
+
+
+def _remedy(dtype: pl.DataType) -> str:
+    """Return how a feature of a type that cannot enter may be brought in, as a beginning."""
     if isinstance(dtype, pl.Enum):
-        return "encode them first with ops.one_hot(), or keep only ops.select(ops.numeric())"
-    return "turn them into numbers first, or keep only ops.select(ops.numeric())"
-
-
-def _enters(dtype: pl.DataType) -> bool:
-    return is_numeric(dtype) or isinstance(dtype, pl.Boolean)
+        return "encode them first with ops.one_hot(), or "
+    if isinstance(dtype, pl.Array):
+        return "let tensors in by nn.ingress_tensor(), or "
+    return ""
 
 
 def _kind(dtype: pl.DataType) -> str:
     return "Enum" if isinstance(dtype, pl.Enum) else str(dtype)
-
-
-def _entered(
-    task: View, place: str, encoding: str, columns: tuple[str, ...], shape: Shape
-) -> ModelDescriptor:
-    ingress = Ingress(Input(shape), encoding, columns, _without_valid(task))
-    return ModelDescriptor(
-        ingress=pmap({place: ingress}),
-        pointers=(Pointer(Wire(place, is_input=True), shape),),
-        subject=_subject(task),
-    )
 
 
 def _subject(task: View) -> View:
@@ -157,7 +306,3 @@ def _subject(task: View) -> View:
         return evolve(task, dtypes=dtypes, roles=roles, open=False)
     others = [name for name in task.table.columns if name not in kept]
     return evolve(task, table=task.table.drop(others), roles=roles, valid=None)
-
-
-def _without_valid(task: View) -> View:
-    return task.with_valid(None) if isinstance(task, Task) else task

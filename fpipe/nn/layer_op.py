@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
+from fpipe.core.errors import ShapeError
 from fpipe.core.key import Key
 from fpipe.core.parameter import REQUIRED
 from fpipe.core.value import descriptor
 from fpipe.graph.context import Context
 from fpipe.graph.op import Op
 from fpipe.graph.ports import Port
-from fpipe.net.layer import Layer
+from fpipe.net.layer import Dtypes, Layer
 from fpipe.net.shape import Shape, UnknownSizeError
-from fpipe.nn.descriptor import ModelDescriptor, View, append, join
+from fpipe.nn.descriptor import ModelDescriptor, append, join
 
 DESCRIPTOR = Port("input", ModelDescriptor)
 MANY = Port("inputs", ModelDescriptor, variadic=True)
@@ -26,6 +27,11 @@ class Pending(Layer):
     name = "pending"
 
     of: str
+    leaving: int = 1
+
+    def dtypes(self, inputs: Dtypes, shapes: tuple[Shape, ...]) -> Dtypes:
+        """One per output."""
+        return super().dtypes(inputs, shapes) * self.leaving
 
 
 @descriptor
@@ -33,49 +39,66 @@ class LayerOp(Op):
     """An operator that appends one layer to the network.
 
     Its state is the layer with every size resolved, so applying appends the same layer.
+
+    Args:
+        takes_codes: (of the class) whether integers may enter, too.
     """
 
-    inputs = (DESCRIPTOR,)
-    outputs = (OUTPUT,)
+    inputs: ClassVar[Any] = (DESCRIPTOR,)
+    outputs: ClassVar[Any] = (OUTPUT,)
 
-    def layer(self, shapes: tuple[Shape, ...], subject: View | None) -> Layer:
-        """Return the layer for inputs of these shapes.
+    takes_codes: ClassVar[bool] = False
+
+    def layer(self, md: ModelDescriptor) -> Layer:
+        """Return the layer behind what the descriptor points at.
 
         Args:
-            shapes: one per input.
-            subject: the task that the network is for, or None.
+            md: with the ``shapes`` and ``dtypes`` that enter, and the ``subject`` (the task
+                that the network is for) where there is one.
         """
         raise NotImplementedError
 
-    def guess(self, shapes: tuple[Shape, ...]) -> Shape:
+    def guess(self, md: ModelDescriptor) -> Shape:
         """Return what is known of the output's shape where the layer cannot be resolved."""
-        return tuple(None for _ in shapes[0])
+        return tuple(None for _ in md.shapes[0])
+
+    def guesses(self, md: ModelDescriptor) -> tuple[Shape, ...]:
+        """Return what is known of the shapes of all outputs, for operators with several."""
+        return (self.guess(md),)
 
     def fit(self, inputs: tuple[Any, ...], *, key: Key, context: Context) -> Layer:
         """Resolve the layer."""
         del key, context
-        joined = join(*inputs)
-        return self.layer(_shapes(joined), joined.subject)
+        return self._resolved(join(*inputs))
 
     def apply(
         self, state: Layer, inputs: tuple[Any, ...], *, key: Key, context: Context
     ) -> tuple[Any, ...]:
         """Append the layer."""
-        joined = join(*inputs)
-        return append(joined, context.place, state, state.shapes(_shapes(joined)), key)
+        md = join(*inputs)
+        return append(md, context.place, state, state.shapes(md.shapes), key)
 
     def infer(self, types: tuple[Any, ...], *, key: Key, context: Context) -> tuple[Any, ...]:
         """Append the layer, or a pending one where sizes or parameters are missing."""
-        joined = join(*types)
-        shapes = _shapes(joined)
+        md = join(*types)
         unset = any(value is REQUIRED for value in self.parameters().values())
         try:
-            layer = Pending(self.name) if unset else self.layer(shapes, joined.subject)
-            out = (self.guess(shapes),) if unset else layer.shapes(shapes)
+            layer = self._pending() if unset else self._resolved(md)
+            out = self.guesses(md) if unset else layer.shapes(md.shapes)
         except UnknownSizeError:
-            layer, out = Pending(self.name), (self.guess(shapes),)
-        return append(joined, context.place, layer, out, key)
+            layer, out = self._pending(), self.guesses(md)
+        return append(md, context.place, layer, out, key)
 
+    def _pending(self) -> Layer:
+        return Pending(self.name, len(self.outputs))
 
-def _shapes(joined: ModelDescriptor) -> tuple[Shape, ...]:
-    return tuple(pointer.shape for pointer in joined.pointers)
+    def _resolved(self, md: ModelDescriptor) -> Layer:
+        codes = [p for p in md.pointers if not p.dtype.is_floating_point]
+        if codes and not self.takes_codes:
+            raise ShapeError(
+                f"{self.name} computes with floating numbers.",
+                expected="a floating dtype",
+                got=f"{codes[0].dtype} from '{codes[0].wire.source}'",
+                fix="embed the codes first, e.g. with nn.tokenizer_categorical(8)",
+            )
+        return self.layer(md)

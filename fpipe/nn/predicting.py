@@ -10,11 +10,11 @@ from torch import Tensor
 
 from fpipe.core.errors import DataError, ShapeError
 from fpipe.core.tree import items
-from fpipe.data.kind import Classification
+from fpipe.data.kind import Classification, Kind
 from fpipe.data.prediction import Prediction, predicted_classes, predicted_numbers
 from fpipe.data.task import Task
 from fpipe.nn.descriptor import ModelDescriptor
-from fpipe.nn.ingress import encode
+from fpipe.nn.encoding import encode
 from fpipe.train.run import Examples
 
 
@@ -45,6 +45,18 @@ def subject(md: ModelDescriptor) -> Task:
             fix="start it with an ingress",
         )
     return md.subject
+
+
+def coded_classes(kind: Kind) -> tuple[str, ...]:
+    """Return the class names in the order of their codes in targets; none for numbers.
+
+    Of two classes the positive one has code 1.
+    """
+    if not isinstance(kind, Classification):
+        return ()
+    if kind.binary and kind.classes[0] == kind.positive:
+        return kind.classes[::-1]
+    return kind.classes
 
 
 def target_tensor(task: Task, dtype: torch.dtype) -> Tensor | None:

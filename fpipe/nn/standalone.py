@@ -17,13 +17,13 @@ from fpipe.net.shape import Shape
 from fpipe.nn.descriptor import Ingress, ModelDescriptor, Pointer, join
 
 
-def network(graph: Joinable, **inputs: Shape) -> Network:
+def network(graph: Joinable, **inputs: Shape | Input) -> Network:
     """Build the network of a graph of layers, for inputs of given shapes.
 
     Args:
         graph: operators from descriptors to descriptors, without ingress and model.
         **inputs: name → shape, batch first, None for unknown; one per input of the graph, in
-            order.
+            order. An ``Input(shape, dtype)`` where numbers are not float32, such as codes.
 
     Returns:
         the network: a value with ``init``, ``apply``, ``count`` and ``bind(key)``.
@@ -45,21 +45,23 @@ def network(graph: Joinable, **inputs: Shape) -> Network:
             got=", ".join(inputs) or "none",
             fix="network(graph, x=(None, 10))",
         )
-    entering = tuple(_bare(name, tuple(shape)) for name, shape in inputs.items())
+    entering = tuple(_bare(name, given) for name, given in inputs.items())
     _, leaving = fit_graph(body, entering, key=key(0), context=Context(), wanted=True)
     for out in leaving:
         _check_descriptor(out)
     return evolve(join(*leaving).network(), order=tuple(inputs))
 
 
-def _bare(name: str, shape: Shape) -> ModelDescriptor:
+def _bare(name: str, given: Shape | Input) -> ModelDescriptor:
+    entering = given if isinstance(given, Input) else Input(tuple(given))
+    shape = entering.shape
     if not shape or any(n is not None and (not isinstance(n, int) or n < 0) for n in shape):
         raise ParameterError(
             f"{shape} is no shape.", expected="sizes of at least 0, None for unknown", got=shape
         )
     return ModelDescriptor(
-        ingress=pmap({name: Ingress(Input(shape))}),
-        pointers=(Pointer(Wire(name, is_input=True), shape),),
+        ingress=pmap({name: Ingress(entering)}),
+        pointers=(Pointer(Wire(name, is_input=True), shape, entering.dtype),),
     )
 
 

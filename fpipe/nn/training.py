@@ -28,15 +28,17 @@ from fpipe.graph.context import Context
 from fpipe.graph.graph import operator
 from fpipe.graph.op import Op
 from fpipe.graph.ports import Port
+from fpipe.measure.loss import Loss
 from fpipe.measure.score import check_measure, measure
 from fpipe.net.layers.batch_norm import BatchNorm1d
 from fpipe.net.network import Network
 from fpipe.net.shape import shown
+from fpipe.nn.configure import check_loss
 from fpipe.nn.descriptor import ModelDescriptor
 from fpipe.nn.layer_op import DESCRIPTOR
-from fpipe.nn.predicting import examples, predicted, subject
+from fpipe.nn.predicting import coded_classes, examples, predicted, subject
 from fpipe.train.fold import fold_epochs
-from fpipe.train.gradient import evaluate
+from fpipe.train.gradient import evaluate, undrawn
 from fpipe.train.numerics import Numerics, resolve_device, resolve_numerics
 from fpipe.train.plan import Plan, events
 from fpipe.train.run import Run, Stopping
@@ -67,6 +69,11 @@ class TrainedModel:
     def history(self) -> tuple[PMap[str, float], ...]:
         """One map of figures per epoch: ``epoch``, ``train.loss``, ``valid.…``."""
         return self.state.history
+
+    @property
+    def callbacks(self) -> PMap[str, Any]:
+        """What each callback remembers, by its id."""
+        return self.state.callbacks
 
     @property
     def weights(self) -> Weights:
@@ -102,7 +109,8 @@ class Train(Op):
         patience: evaluations without improvement after which training stops; 0 for never.
         min_delta: how much better an evaluation must be to count.
         monitor: what early stopping watches on the validation rows: ``"loss"`` or one of
-            ``measures``; by default the first of ``measures`` where there are any, else the loss.
+            ``measures``; by default the first of ``measures`` that is to be small or large, else
+            the loss.
         measures: scores of the validation rows that history records, in the user's units.
         weights: which weights predictions use: ``"best"`` evaluated, ``"last"``, or ``"auto"``:
             best where patience is set.
@@ -189,7 +197,7 @@ class Train(Op):
         return Run(
             network=network,
             keys=md.keys,
-            loss=loss,
+            loss=_bound(loss, task),
             optimizer=optimizer,
             plan=plan,
             train=examples(md, numerics.dtype, numerics.device),
@@ -197,6 +205,7 @@ class Train(Op):
             scorer=scorer,
             stopping=stopping,
             predict_batch=self.predict_batch or max(self.batch_size, 1024),
+            callbacks=md.callbacks,
         )
 
     def apply(
@@ -237,7 +246,8 @@ class Train(Op):
                 check_measure(measure(name), classes)
 
     def _stopping(self, validated: bool) -> Stopping:
-        watched = self.monitor or (self.measures[0] if self.measures else "loss")
+        directed = (name for name in self.measures if measure(name).minimize is not None)
+        watched = self.monitor or next(directed, "loss")
         if watched != "loss" and watched not in self.measures:
             raise ParameterError(
                 f"the monitor '{watched}' is not measured.",
@@ -253,7 +263,7 @@ class Train(Op):
                 fix="pass validate=0.2 to fp.fit or fp.resample",
             )
         keep = self.weights == "best" or (self.weights == "auto" and self.patience > 0)
-        minimize = watched == "loss" or measure(watched).minimize
+        minimize = watched == "loss" or measure(watched).smaller_is_better()
         return Stopping(watched, minimize, self.patience, self.min_delta, keep)
 
     def _report(self, context: Context, kind: str, state: TrainState) -> None:
@@ -264,6 +274,16 @@ class Train(Op):
 
 
 model = operator(Train)
+
+
+def _bound(loss: Loss, task: Task) -> Loss:
+    """Return the loss that knows the classes of a task by their codes."""
+    check_loss(loss, task.kind)
+    classes = coded_classes(task.kind)
+    if not loss.foreign:
+        return loss.bound(classes, task.outline())
+    with undrawn(loss):
+        return loss.bound(classes, task.outline())
 
 
 def _check_output(md: ModelDescriptor) -> None:

@@ -10,6 +10,8 @@ from fpipe.testing.graphs import learners as learners
 from fpipe.testing.graphs import task_graphs as task_graphs
 from fpipe.testing.networks import layer_graphs as layer_graphs
 from fpipe.testing.networks import networks as networks
+from fpipe.testing.operators import OperatorReport as OperatorReport
+from fpipe.testing.operators import check_op as check_op
 from fpipe.testing.tables import tasks as tasks
 from fpipe.testing.training import optimizers as optimizers
 from fpipe.testing.training import plans as plans

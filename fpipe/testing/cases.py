@@ -211,6 +211,7 @@ SETTINGS: dict[str, SearchStrategy[Any]] = {
     "track_running_stats": st.booleans(),
     "dim": st.sampled_from([1, -1]),
     "n_blocks": st.integers(0, 4),
+    "each": st.none(),
     "selection": st.sampled_from(["a", "b"]),
 }
 """Values that each parameter of the layer graphs below accepts."""
@@ -227,7 +228,11 @@ def _settable(draw: DrawFn) -> tuple[Graph, list[str]]:
     known = [p for p in graph.params() if not p.endswith(".selection") or p.startswith("block.")]
     index = draw(st.integers(0, 2))
     copies = (
-        [f"block[{index}].{p[6:]}" for p in known if p.startswith("block.") and p[6:] != "n_blocks"]
+        [
+            f"block[{index}].{p[6:]}"
+            for p in known
+            if p.startswith("block.") and p[6:] not in {"n_blocks", "each"}
+        ]
         + [f"w.block[{index}].linear.out_features"]
         + [f"outer[{index}].block[1].linear.bias", f"outer.block[{index}].linear.bias"]
     )
@@ -410,6 +415,7 @@ CASES: dict[str, Cases] = {
     "partition parts": st.tuples(tasks(repeats=True), _SHARES, keys()),
     "folds part": st.tuples(tasks(repeats=True), st.integers(2, 5), keys()),
     "holdout parts": st.tuples(tasks(repeats=True), _SHARES, keys()),
+    "origins are kept": _transforming(learner=False),
     "repeats keep origins": tasks(repeats=True).flatmap(
         lambda task: st.tuples(
             st.just(task), st.lists(st.integers(0, task.n_rows - 1), min_size=1, max_size=9)

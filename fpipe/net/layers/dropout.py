@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from torch import Tensor
 
 from fpipe.core.value import descriptor
-from fpipe.net.layer import Applied, Draw, Keep, Layer, Tensors
+from fpipe.net.layer import Draw, Given, Keep, Layer
 from fpipe.net.shape import Shape
 
 
@@ -32,19 +32,10 @@ class Dropout(Layer):
             return {}
         return {"keep": Keep(tuple(n or 0 for n in inputs[0]), 1.0 - self.p)}
 
-    def apply(
-        self,
-        params: Tensors,
-        buffers: Tensors,
-        inputs: tuple[Tensor, ...],
-        draws: Tensors,
-        training: bool,
-    ) -> Applied:
+    def forward(self, given: Given, x: Tensor) -> Tensor:
         """Mask and scale while training."""
-        del params
-        (x,) = inputs
-        if not training or self.p == 0.0:
-            return (x,), buffers
+        if not given.training or self.p == 0.0:
+            return x
         if self.p == 1.0:
-            return (x * 0.0,), buffers
-        return (x * draws["keep"].to(x.device, x.dtype).mul(1.0 / (1.0 - self.p)),), buffers
+            return x * 0.0
+        return x * given.draws["keep"].to(x.device, x.dtype).mul(1.0 / (1.0 - self.p))

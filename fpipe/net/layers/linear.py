@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from fpipe.core.errors import ShapeError
 from fpipe.core.key import Key
 from fpipe.core.value import descriptor
-from fpipe.net.layer import Applied, Layer, Tensors, uniform
+from fpipe.net.layer import Given, Layer, Tensors, uniform
 from fpipe.net.shape import Shape, shown
 
 
@@ -53,14 +53,6 @@ class Linear(Layer):
             params["bias"] = uniform(key.fold_in("bias"), (self.out_features,), bound)
         return params, {}
 
-    def apply(
-        self,
-        params: Tensors,
-        buffers: Tensors,
-        inputs: tuple[Tensor, ...],
-        draws: Tensors,
-        training: bool,
-    ) -> Applied:
+    def forward(self, given: Given, x: Tensor) -> Tensor:
         """Apply the map."""
-        del draws, training
-        return (F.linear(inputs[0], params["weight"], params.get("bias")),), buffers
+        return F.linear(x, given.params["weight"], given.params.get("bias"))

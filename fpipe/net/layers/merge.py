@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+from functools import reduce
+
 import torch
 from torch import Tensor
 
 from fpipe.core.value import descriptor
-from fpipe.net.layer import Applied, Layer, Tensors
+from fpipe.net.layer import Dtypes, Given, Layer, promoted
 from fpipe.net.shape import Shape, broadcast, concatenated
 
 
 @descriptor
-class MergeSum(Layer):
+class Merge(Layer):
+    """A layer of many inputs that leaves their common dtype as it is."""
+
+    def dtypes(self, inputs: Dtypes, shapes: tuple[Shape, ...]) -> Dtypes:
+        """The common dtype."""
+        del shapes
+        return (promoted(inputs),)
+
+
+@descriptor
+class MergeSum(Merge):
     """The sum of all inputs, sizes of 1 broadcast."""
 
     name = "merge_sum"
@@ -20,24 +32,30 @@ class MergeSum(Layer):
         """Broadcast."""
         return (broadcast(inputs, what=self.name),)
 
-    def apply(
-        self,
-        params: Tensors,
-        buffers: Tensors,
-        inputs: tuple[Tensor, ...],
-        draws: Tensors,
-        training: bool,
-    ) -> Applied:
+    def forward(self, given: Given, *inputs: Tensor) -> Tensor:
         """Add, the first two first."""
-        del params, draws, training
-        total = inputs[0]
-        for x in inputs[1:]:
-            total = total + x
-        return (total,), buffers
+        del given
+        return reduce(torch.add, inputs)
 
 
 @descriptor
-class MergeCat(Layer):
+class MergeProd(Merge):
+    """The product of all inputs, sizes of 1 broadcast."""
+
+    name = "merge_prod"
+
+    def shapes(self, inputs: tuple[Shape, ...]) -> tuple[Shape, ...]:
+        """Broadcast."""
+        return (broadcast(inputs, what=self.name),)
+
+    def forward(self, given: Given, *inputs: Tensor) -> Tensor:
+        """Multiply, the first two first."""
+        del given
+        return reduce(torch.mul, inputs)
+
+
+@descriptor
+class MergeCat(Merge):
     """All inputs, one behind the other along one dimension.
 
     Args:
@@ -52,14 +70,7 @@ class MergeCat(Layer):
         """Add up the sizes of the dimension."""
         return (concatenated(inputs, self.dim, what=self.name),)
 
-    def apply(
-        self,
-        params: Tensors,
-        buffers: Tensors,
-        inputs: tuple[Tensor, ...],
-        draws: Tensors,
-        training: bool,
-    ) -> Applied:
+    def forward(self, given: Given, *inputs: Tensor) -> Tensor:
         """Concatenate."""
-        del params, draws, training
-        return (torch.cat(inputs, self.dim),), buffers
+        del given
+        return torch.cat(inputs, self.dim)

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import nullcontext
+import copy
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any
 
 import torch
 from pyrsistent import PMap, pmap
 from torch import Tensor
 from torch.func import functional_call
+from torch.nn.parameter import is_lazy
 
 from fpipe.core.code import Opaque, Ref
-from fpipe.core.errors import ParameterError
+from fpipe.core.errors import FpipeError, ParameterError, StateError
 from fpipe.core.key import Key
 from fpipe.core.tree import items
 from fpipe.core.value import descriptor
 from fpipe.net.keyed_mode import KeyedMode
-from fpipe.net.layer import Applied, Draw, Layer, Stream, Tensors
-from fpipe.net.probe import probe
+from fpipe.net.layer import Applied, Draw, Dtypes, Layer, Stream, Tensors
+from fpipe.net.probe import Probed, probe
 from fpipe.net.shape import Shape
 
 
@@ -27,12 +30,14 @@ class Foreign(Layer):
     """A ``torch.nn.Module`` class with its arguments, applied by ``functional_call``.
 
     Its parameters are drawn under the key when the module is built; the module that is built
-    is thrown away, only its tensors are kept.
+    is thrown away, only its tensors are kept. An instance brings its tensors along. Parameters
+    that require no gradient are kept, and not learned.
 
     Args:
-        code: the class, or a function that returns a module.
+        code: the class, a function that returns a module, or an instance.
         args: positional arguments of the class.
         kwargs: keyword arguments of the class.
+        takes: the dtypes of the inputs; all float32 where it is empty.
     """
 
     name = "module"
@@ -40,42 +45,62 @@ class Foreign(Layer):
     code: Ref | Opaque
     args: tuple[Any, ...] = ()
     kwargs: PMap[str, Any] = pmap()
+    takes: tuple[torch.dtype, ...] = ()
 
-    def build(self, device: str = "cpu") -> torch.nn.Module:
-        """Build the module.
+    def build(self) -> torch.nn.Module:
+        """Build the module; nothing that is held by this layer is part of it.
 
         Raises:
             ParameterError: the class does not take these arguments, or gives no module.
         """
+        code = self.code.resolve()
+        if isinstance(code, torch.nn.Module):
+            return copy.deepcopy(code)
+        args = [_argument(x) for x in self.args]
+        kwargs = {name: _argument(x) for name, x in items(self.kwargs)}
         try:
-            with torch.device(device):
-                made = self.code.resolve()(*self.args, **dict(items(self.kwargs)))
-        except (TypeError, ValueError) as error:
+            made = code(*args, **kwargs)
+        except FpipeError:
+            raise
+        except Exception as error:
             raise ParameterError(
                 f"{self.code.name} cannot be built.",
                 expected="a class of modules with the arguments that it takes",
                 got=str(error)[:300],
                 fix="nn.module(torch.nn.Conv1d, 3, 8, kernel_size=3)",
             ) from error
-        if not isinstance(made, torch.nn.Module):
-            raise ParameterError(
-                f"{self.code.name} gives no module.",
-                expected="torch.nn.Module",
-                got=type(made).__name__,
-            )
-        return made
+        return _checked(made, self.code.name)
 
     def shapes(self, inputs: tuple[Shape, ...]) -> tuple[Shape, ...]:
         """Probe the module on the meta device."""
-        module = self.build("meta").eval()
-        return probe(module, inputs, (torch.float32,) * len(inputs))
+        return self._probe(inputs).shapes
+
+    def dtypes(self, inputs: tuple[torch.dtype, ...], shapes: tuple[Shape, ...]) -> Dtypes:
+        """Probe the module on the meta device."""
+        return self._probe(shapes).dtypes
+
+    def bare(self) -> torch.nn.Module:
+        """Return the module with parameters and buffers on the meta device, for a single use."""
+        try:
+            return copy.deepcopy(_template(self))
+        except TypeError:  # arguments without a hash
+            return _bare_module(self)
+
+    def _probe(self, shapes: tuple[Shape, ...]) -> Probed:
+        takes = self.takes or (torch.float32,) * len(shapes)
+        return probe(self.bare().eval(), shapes, takes, what=self.code.name, real=self._whole)
+
+    def _whole(self) -> torch.nn.Module:
+        with KeyedMode(Key(0).generator()):
+            return self.build().eval()
 
     def init(self, key: Key) -> tuple[Tensors, Tensors]:
         """Build the module under the key and keep its tensors."""
         with KeyedMode(key.generator()):
             module = self.build()
-        params = {name: p.detach().clone() for name, p in module.named_parameters()}
-        return params, {name: b.detach().clone() for name, b in module.named_buffers()}
+        learned = {n: p for n, p in module.named_parameters() if p.requires_grad}
+        fixed = {n: p for n, p in module.named_parameters() if not p.requires_grad}
+        return _cloned(learned), _cloned(fixed | dict(module.named_buffers()))
 
     def draws(self, inputs: tuple[Shape, ...]) -> Mapping[str, Draw]:
         """One stream for all that the module may draw in a step."""
@@ -93,17 +118,90 @@ class Foreign(Layer):
 
         What it draws while training comes from the stream that is passed in.
         """
-        own = {name: tensor.clone() for name, tensor in buffers.items()}
-        module = self.build("meta").train(training)
-        with KeyedMode(_generator(draws.get("stream"))) if training else nullcontext():
+        module = self.bare().train(training)
+        changing = {name for name, _ in module.named_buffers()}
+        own = {n: b.clone() if n in changing else b for n, b in buffers.items()}
+        with untouched(inputs, self.code.name), keyed(draws, training):
             out = functional_call(module, {**params, **own}, inputs)
         outputs = tuple(out) if isinstance(out, tuple | list) else (out,)
         return outputs, own
 
 
-def _generator(state: Tensor | None) -> torch.Generator | None:
+def keyed(draws: Tensors, training: bool) -> KeyedMode:
+    """Return the mode in which foreign code runs: it draws from its stream, or not at all.
+
+    Args:
+        draws: what the layer was given; ``"stream"`` is the state of a generator.
+        training: foreign code may draw while training only.
+    """
+    state = draws.get("stream") if training else None
     if state is None:
-        return None
+        return KeyedMode(None)
     made = torch.Generator()
     made.set_state(state)
+    return KeyedMode(made)
+
+
+@contextmanager
+def untouched(inputs: tuple[Tensor, ...], name: str) -> Iterator[None]:
+    """Raise StateError where foreign code changes one of its inputs in place."""
+    tracked = [x for x in inputs if not x.is_inference()]
+    before = [x._version for x in tracked]  # noqa: SLF001
+    yield
+    if before != [x._version for x in tracked]:  # noqa: SLF001
+        raise StateError(
+            f"{name} changes its input in place.",
+            expected="an input that stays as it is; others may read it",
+            got="a changed input",
+            fix="leave out inplace=True, or work on a copy",
+        )
+
+
+def _argument(held: Any) -> Any:
+    """Return an argument of the class as the class takes it."""
+    found = held.resolve() if isinstance(held, Ref | Opaque) else held
+    return copy.deepcopy(found) if isinstance(found, torch.nn.Module) else found
+
+
+@lru_cache(maxsize=64)
+def _template(layer: Foreign) -> torch.nn.Module:
+    """Build a module once for all its uses; every use copies it."""
+    return _bare_module(layer)
+
+
+def _bare_module(layer: Foreign) -> torch.nn.Module:
+    """Build a module and leave its parameters and buffers out; what else it holds stays real."""
+    with KeyedMode(Key(0).generator()):
+        module = layer.build()
+    tensors = [*module.parameters(), *module.buffers()]
+    return copy.deepcopy(module, {id(tensor): _bare(tensor) for tensor in tensors})
+
+
+def _bare(tensor: Tensor) -> Tensor:
+    empty = torch.empty_like(tensor, device="meta")
+    if isinstance(tensor, torch.nn.Parameter):
+        return torch.nn.Parameter(empty, tensor.requires_grad)
+    return empty
+
+
+def _cloned(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: tensor.detach().cpu().clone() for name, tensor in tensors.items()}
+
+
+def _checked(made: Any, name: str) -> torch.nn.Module:
+    if not isinstance(made, torch.nn.Module):
+        raise ParameterError(
+            f"{name} gives no module.",
+            expected="torch.nn.Module",
+            got=type(made).__name__,
+            fix="use nn.fn for a function of tensors",
+        )
+    lazy = [n for n, p in made.named_parameters() if is_lazy(p)]
+    if lazy:
+        raise ParameterError(
+            f"{name} leaves the sizes of its parameters open.",
+            expected="a module whose parameters have sizes",
+            got=f"no size for {', '.join(lazy)}",
+            fix="use the class that takes its sizes, e.g. torch.nn.Linear",
+        )
     return made

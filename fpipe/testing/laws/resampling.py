@@ -12,9 +12,10 @@ from fpipe.core.key import Key
 from fpipe.core.law import Law
 from fpipe.data.kind import Classification
 from fpipe.data.task import Task
-from fpipe.evaluate.fitting import with_validation
+from fpipe.evaluate.fitting import run, with_validation
 from fpipe.evaluate.partition import partition
 from fpipe.evaluate.resampling import cv, holdout
+from fpipe.graph.graph import Graph
 from fpipe.testing.laws.asserting import agree
 
 
@@ -79,6 +80,21 @@ def repeats_keep_origins(task: Task, positions: Sequence[int]) -> None:
         seen.add(place)
 
 
+def origins_are_kept(graph: Graph, task: Task, key: Key) -> None:
+    """Rows that leave an operator have ids of their own, and a row of the task as origin."""
+    out = run(graph, task, key=key)[1]
+    assert len(set(out.row_id.tolist())) == out.n_rows, "two rows have one id"
+    assert set(out.origin.tolist()) <= set(task.origin.tolist()), "an origin is no row of the task"
+    known = dict(zip(task.row_id.tolist(), task.origin.tolist(), strict=True))
+    for row_id, origin in zip(out.row_id.tolist(), out.origin.tolist(), strict=True):
+        assert known.get(row_id, origin) == origin, "a row changed its origin"
+    groups = task.role("group")
+    if groups is not None:
+        of = dict(zip(task.origin.tolist(), groups.to_list(), strict=True))
+        given = out.role("group").to_list()
+        assert given == [of[o] for o in out.origin.tolist()], "a row changed its group"
+
+
 def _is_partition(task: Task, parts: Sequence[Task]) -> None:
     ids = np.concatenate([part.row_id for part in parts])
     assert sorted(ids.tolist()) == sorted(task.row_id.tolist()), "rows are lost or doubled"
@@ -134,4 +150,5 @@ RESAMPLING = (
     Law("folds part", "test sets are disjoint and cover; units stay whole", folds_part),
     Law("holdout parts", "holdout and validation rows part no unit", holdout_parts),
     Law("repeats keep origins", "repeated rows keep their origin", repeats_keep_origins),
+    Law("origins are kept", "operators keep row ids, origins and groups", origins_are_kept),
 )

@@ -1,0 +1,1 @@
+"""The layer operators, one family per file."""
