@@ -9,27 +9,43 @@ import pytest
 
 FACES = {
     "fpipe": """
-        FpipeError Fitted Graph Key Prediction Task
-        apply check classification close cv events fingerprint fit fold holdout identity key
-        learners nn ops partition plot predict prepare regression resample run same scan tasks
-        transform wrap
+        Fitted FpipeError Graph Key Prediction Task TaskType apply bootstrap callbacks check
+        classification close custom custom_cv cv events fingerprint fit fold holdout
+        identity insample key learners loo nn ops partition plot predict prepare regression
+        repeated_cv resample run same scan subsampling tasks transform wrap
     """,
     "fpipe.nn": """
-        batch_norm1d block branch dropout head identity ingress_numeric linear loss merge_cat
-        merge_sum model module network optimizer relu sigmoid tanh
+        Input Keep Normal Uniform batch_norm1d block branch callbacks celu cls_token dropout
+        elu embedding flatten fn ft_transformer_block geglu gelu glu hardshrink hardsigmoid
+        hardswish hardtanh head identity ingress_categorical ingress_numeric ingress_tensor
+        layer_norm leaky_relu linear log_sigmoid loss merge_cat merge_prod merge_sum mish
+        model module multihead_attention network operator optimizer prelu reglu relu relu6
+        reshape residual rrelu selu sigmoid silu softmax softplus softshrink softsign
+        squeeze take tanh tanhshrink threshold tokenizer_categorical tokenizer_numeric
+        transformer_encoder_layer unsqueeze
     """,
     "fpipe.ops": """
-        branch categorical everything impute_median impute_mode matching named numeric one_hot
-        scale scale_target select sklearn
+        balance boolean branch cardinality categorical colapply collapse_levels copy
+        date_features dates drop_unseen_levels everything floating impute_by impute_constant
+        impute_hist impute_mean impute_median impute_mode impute_oor impute_sample integer
+        levels log_target matching missing missing_indicators mutate named numeric one_hot
+        ordinal out_of_fold pca power_transform quantile_transform remove_constants rename
+        robustify scale scale_max_abs scale_range scale_robust scale_target select sklearn
+        temporal tensor transform_target union
     """,
-    "fpipe.learners": "featureless mlp sklearn",
-    "fpipe.tasks": "breast_cancer california_housing digits mtcars",
+    "fpipe.learners": """
+        featureless mlp module sklearn
+    """,
+    "fpipe.tasks": """
+        adult breast_cancer california_housing diabetes digits iris mtcars penguins wine
+    """,
+    "fpipe.callbacks": "Callback ClipGradients clip_gradients descriptor parameter",
 }
-MODULES = {"learners", "nn", "ops", "tasks"}
+MODULES = {"callbacks", "learners", "nn", "ops", "tasks"}
 """The names of `fpipe` that are modules."""
 
 ROOMS = """
-    codec core data evaluate graph io learners measure net nn ops optim pictures tasks testing
+    callbacks codec core data evaluate graph io learners measure net nn ops optim pictures tasks testing
     train
 """
 

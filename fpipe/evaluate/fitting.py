@@ -9,12 +9,13 @@ from pyrsistent import pmap
 
 from fpipe.core.errors import DataError, GraphError, ParameterError, SchemaError
 from fpipe.core.key import Key, require_key
+from fpipe.data.apart import groups_of, strata_of
 from fpipe.data.conform import conform
 from fpipe.data.prediction import Prediction
 from fpipe.data.schema import TaskType
 from fpipe.data.split import holdout_rows
 from fpipe.data.task import Task
-from fpipe.evaluate.partition import check_ratio, groups_of, strata_of
+from fpipe.evaluate.partition import check_ratio
 from fpipe.graph.context import Context, Sink
 from fpipe.graph.fitted import Fitted
 from fpipe.graph.flow import outline

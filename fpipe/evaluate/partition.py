@@ -6,8 +6,7 @@ from typing import Any
 
 from fpipe.core.errors import DataError, ParameterError
 from fpipe.core.key import Key, require_key
-from fpipe.data.apart import groups_of as groups_of
-from fpipe.data.apart import strata_of as strata_of
+from fpipe.data.apart import groups_of, strata_of
 from fpipe.data.split import holdout_rows
 from fpipe.data.task import Task
 

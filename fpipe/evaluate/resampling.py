@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 from fpipe.core.key import Key
 from fpipe.core.parameter import Check, boolean, integer, number, parameter
 from fpipe.core.value import descriptor, value
+from fpipe.data.apart import groups_of, strata_of
 from fpipe.data.split import fold_rows, holdout_rows
 from fpipe.data.task import Task
 from fpipe.data.units import bootstrap_rows, single_units
-from fpipe.evaluate.partition import groups_of, strata_of
 
 _RATIO = Check("a number above 0 and below 1", lambda x: isinstance(x, float) and 0.0 < x < 1.0)
 

@@ -8,7 +8,6 @@ import numpy as np
 import polars as pl
 from pyrsistent import pmap
 
-from fpipe.core.errors import DataError
 from fpipe.core.key import Key
 from fpipe.core.value import descriptor
 from fpipe.data.schema import TaskType
@@ -18,6 +17,7 @@ from fpipe.graph.graph import Graph, node
 from fpipe.graph.ports import Port
 from fpipe.ops.estimator import (
     Estimator,
+    call,
     estimator_class,
     fit_estimator,
     kept,
@@ -58,13 +58,7 @@ class SklearnTransform(EstimatorOp):
         names = _names(made, self.code.name, state.columns)
         if not task.n_rows:
             return task.with_features(pl.DataFrame(schema=dict.fromkeys(names, pl.Float64)))
-        try:
-            out = made.transform(x)
-        except ValueError as error:
-            raise DataError(
-                f"{self.code.name} refuses these rows.", got=str(error)[:300]
-            ) from error
-        dense = np.asarray(out.toarray() if hasattr(out, "toarray") else out, np.float64)
+        dense = call(made, "transform", x)
         return task.with_features(pl.DataFrame(dense, schema=list(names)))
 
     def infer(self, types: tuple[Any, ...], *, key: Key, context: Context) -> tuple[Any, ...]:

@@ -141,6 +141,19 @@ def fit_estimator(made: Any, x: Matrix, y: Any, **extra: Any) -> None:
         ) from error
 
 
+def call(made: Any, method: str, x: Matrix) -> Matrix:
+    """Return what a fitted estimator makes of some rows, dense; complaints become `DataError`."""
+    try:
+        out = getattr(made, method)(x)
+    except ValueError as error:
+        raise DataError(
+            f"{type(made).__name__} refuses these rows.",
+            expected="rows like those that it was fitted on",
+            got=str(error)[:300],
+        ) from error
+    return np.asarray(out.toarray() if hasattr(out, "toarray") else out, np.float64)
+
+
 def kept(made: Any, columns: tuple[str, ...]) -> Estimator:
     """Return a fitted estimator as a value."""
     try:

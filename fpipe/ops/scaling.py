@@ -1,33 +1,71 @@
-"""Scaling of features and target."""
+"""Scaling of numeric features."""
 
 from __future__ import annotations
+
+import math
+from typing import Any
 
 import polars as pl
 
 from fpipe.core.errors import DataError, ParameterError
-from fpipe.core.key import Key
-from fpipe.core.parameter import boolean, parameter
-from fpipe.core.value import descriptor, evolve
-from fpipe.data.kind import Classification
-from fpipe.data.schema import TaskType, check_columns
-from fpipe.data.target import Affine
-from fpipe.data.task import Task
+from fpipe.core.parameter import boolean, number, parameter
+from fpipe.core.value import descriptor
 from fpipe.graph.graph import operator
-from fpipe.ops.selector import numeric
-from fpipe.ops.task_op import TaskOp
+from fpipe.ops.column_op import ColumnOp, as_float
+from fpipe.ops.finite import check_finite, first_infinite
+
+_SMALLEST = 1e-308
+"""A scale that is smaller cannot be divided by: the quotient of 1 would be infinite."""
+
+Shifted = tuple[float, float]
+"""Shift and scale of a feature, in its own unit."""
 
 
 @descriptor
-class Moments:
-    """Shift and scale per feature, each in the unit of its feature."""
+class Scaling(ColumnOp):
+    """``(x - shift) / scale`` per feature. Missing values do not count and stay missing.
 
-    columns: tuple[str, ...]
-    shift: tuple[float, ...]
-    scale: tuple[float, ...]
+    A class says which statistics it needs and how shift and scale follow from them.
+    """
+
+    def statistics(self, x: pl.Expr) -> tuple[pl.Expr, ...]:
+        """Return the statistics of a feature as aggregating expressions."""
+        raise NotImplementedError
+
+    def shifted(self, found: tuple[Any, ...]) -> Shifted:
+        """Return shift and scale from the statistics."""
+        raise NotImplementedError
+
+    def aggregates(self, column: pl.Expr) -> tuple[pl.Expr, ...]:
+        """The statistics, and whether a number is infinite."""
+        return first_infinite(column), *self.statistics(as_float(column))
+
+    def learned(self, name: str, found: tuple[Any, ...]) -> Shifted:
+        """Return shift and scale.
+
+        Raises:
+            DataError: a number is infinite, or the numbers are too large to be scaled.
+        """
+        check_finite(self.name, name, found[0])
+        shift, scale = self.shifted(found[1:])
+        if not (math.isfinite(shift) and math.isfinite(scale)):
+            raise DataError(
+                f"{self.name} cannot scale '{name}', whose numbers are too large.",
+                expected="numbers whose range is a 64-bit float",
+                got=f"shift {shift}, scale {scale}",
+                fix=f"divide '{name}' by a power of ten first",
+                column=name,
+            )
+        return shift, scale if abs(scale) > _SMALLEST else 1.0
+
+    def expression(self, column: pl.Expr, learned: Shifted) -> pl.Expr:
+        """Shift, then divide: by a product, which polars rounds the same for one row and many."""
+        shift, scale = learned
+        return (as_float(column) - shift) * (1.0 / scale)
 
 
 @descriptor
-class Scale(TaskOp):
+class Scale(Scaling):
     """Subtract the mean of every numeric feature and divide by its standard deviation.
 
     Missing values do not count and stay missing; a constant feature is divided by 1.
@@ -35,9 +73,17 @@ class Scale(TaskOp):
     Args:
         center: whether the mean is subtracted.
         scale: whether it is divided.
+        columns: the features to scale; all numbers by default.
 
     Source:
         scikit-learn's StandardScaler (standard deviation with ``n``).
+
+    Example:
+        >>> import fpipe as fp
+        >>> from fpipe import ops
+        >>> task = fp.regression({"x": [1.0, 2.0, 3.0], "y": [1.0, 2.0, 4.0]}, "y")
+        >>> fp.transform(ops.scale(scale=False), task, key=fp.key(0)).column("x").to_list()
+        [-1.0, 0.0, 1.0]
     """
 
     name = "scale"
@@ -45,114 +91,151 @@ class Scale(TaskOp):
     center: bool = parameter(default=True, check=boolean())
     scale: bool = parameter(default=True, check=boolean())
 
-    def learn(self, task: Task, key: Key) -> Moments:
-        """Measure mean and standard deviation in one pass."""
-        del key
-        columns = numeric().of(task)
-        means = [pl.col(n).cast(pl.Float64).mean().alias(f"m{i}") for i, n in enumerate(columns)]
-        deviations = [
-            pl.col(n).cast(pl.Float64).std(ddof=0).alias(f"s{i}") for i, n in enumerate(columns)
-        ]
-        found = task.table.select(*means, *deviations).row(0) if columns else ()
-        half = len(columns)
-        shift = tuple(float(x or 0.0) if self.center else 0.0 for x in found[:half])
-        scale = tuple(
-            _usable(s, m) if self.scale else 1.0
-            for m, s in zip(found[:half], found[half:], strict=True)
-        )
-        return Moments(columns, shift, scale)
+    def statistics(self, x: pl.Expr) -> tuple[pl.Expr, ...]:
+        """Mean and standard deviation."""
+        return x.mean(), x.std(ddof=0)
 
-    def transform(self, state: Moments, task: Task, key: Key) -> Task:
-        """Scale the same features."""
-        del key
-        check_columns(state.columns, task.features)
-        triples = zip(state.columns, state.shift, state.scale, strict=True)
-        table = task.table.with_columns(
-            [(pl.col(n).cast(pl.Float64) - shift) / scale for n, shift, scale in triples]
-        )
-        return evolve(task, table=table)
-
-    def typed(self, task: TaskType) -> TaskType:
-        """The scaled features become floats."""
-        changed = set(numeric().of(task))
-        return evolve(
-            task, dtypes=tuple((n, pl.Float64() if n in changed else t) for n, t in task.dtypes)
-        )
+    def shifted(self, found: tuple[Any, ...]) -> Shifted:
+        """Keep them where they are wanted and usable."""
+        mean, deviation = found
+        shift = float(mean or 0.0) if self.center else 0.0
+        return shift, _usable(deviation, mean) if self.scale else 1.0
 
 
 @descriptor
-class ScaleTarget(TaskOp):
-    """Standardise the target of a regression; predictions and scores stay in its own unit.
+class ScaleRobust(Scaling):
+    """Subtract the median of every numeric feature and divide by a range of quantiles.
+
+    Outliers move neither. A feature whose quantiles are equal is divided by 1.
+
+    Args:
+        low: the lower quantile, in [0, 1).
+        high: the upper quantile, in (0, 1].
+        columns: the features to scale; all numbers by default.
 
     Raises:
-        ParameterError: the task is a classification.
-        DataError: the target is constant.
+        ParameterError: ``low`` is not below ``high``.
+
+    Source:
+        scikit-learn's RobustScaler.
+
+    Example:
+        >>> import fpipe as fp
+        >>> from fpipe import ops
+        >>> task = fp.regression({"x": [1.0, 2.0, 3.0], "y": [1.0, 2.0, 4.0]}, "y")
+        >>> fp.transform(ops.scale_robust(0.0, 1.0), task, key=fp.key(0)).column("x").to_list()
+        [-0.5, 0.0, 0.5]
     """
 
-    name = "scale_target"
+    name = "scale_robust"
 
-    def learn(self, task: Task, key: Key) -> Affine:
-        """Measure mean and standard deviation."""
-        del key
-        _check_regression(task)
-        target = task.role("target")
-        if target is None or target.null_count() or not target.len():
-            raise DataError("scale_target needs a target in every row.", got="missing values")
-        values = target.cast(pl.Float64)
-        deviation = float(values.std(ddof=0) or 0.0)  # type: ignore[arg-type]
-        if deviation == 0.0:
-            raise DataError(
-                f"the target '{task.target}' is the same in all {task.n_rows} rows.",
-                expected="a target that varies",
-                got=repr(target[0]),
+    low: float = parameter(default=0.25, check=number(0.0, 1.0), convert=float)
+    high: float = parameter(default=0.75, check=number(0.0, 1.0), convert=float)
+
+    def __attrs_post_init__(self) -> None:
+        if not self.low < self.high:
+            raise ParameterError(
+                "scale_robust needs two quantiles.",
+                expected="low below high",
+                got=f"low={self.low}, high={self.high}",
+                fix="ops.scale_robust(low=0.25, high=0.75)",
             )
-        return Affine(float(values.mean()), deviation)  # type: ignore[arg-type]
 
-    def transform(self, state: Affine, task: Task, key: Key) -> Task:
-        """Scale the target where there is one; what undoes it is kept with the task."""
-        del key
-        inverse = (*task.target_inverse, state)
-        if task.target is None:
-            return evolve(task, target_inverse=inverse)
-        name = task.target
-        kept = task if task.roles.get("truth") else _with_truth(task)
-        scaled = (pl.col(name).cast(pl.Float64) - state.shift) / state.scale
-        return evolve(kept, table=kept.table.with_columns(scaled), target_inverse=inverse)
+    def statistics(self, x: pl.Expr) -> tuple[pl.Expr, ...]:
+        """Both quantiles and the median between them, from one sorting."""
+        return (x.quantile([self.low, 0.5, self.high], "linear"),)
 
-    def typed(self, task: TaskType) -> TaskType:
-        """The target stays a float; the one that entered is kept as the truth."""
-        _check_regression(task)
-        if task.target is None or task.roles.get("truth"):
-            return task
-        name = truth_name(task.target)
-        roles = task.roles.set("truth", (name,))
-        return evolve(task, dtypes=(*task.dtypes, (name, pl.Float64())), roles=roles)
+    def shifted(self, found: tuple[Any, ...]) -> Shifted:
+        """The median, and the distance between the quantiles."""
+        low, median, high = found[0] if found[0] is not None else (None,) * 3
+        spread = None if high is None else high - low
+        return float(median or 0.0), _usable(spread, median)
+
+
+@descriptor
+class ScaleRange(Scaling):
+    """Map the smallest value of every numeric feature to ``low`` and the largest to ``high``.
+
+    New values may lie outside. A constant feature becomes ``low``.
+
+    Args:
+        low: what the smallest value becomes.
+        high: what the largest value becomes.
+        columns: the features to scale; all numbers by default.
+
+    Raises:
+        ParameterError: ``low`` is not below ``high``.
+
+    Source:
+        scikit-learn's MinMaxScaler.
+
+    Example:
+        >>> import fpipe as fp
+        >>> from fpipe import ops
+        >>> task = fp.regression({"x": [1.0, 2.0, 3.0], "y": [1.0, 2.0, 4.0]}, "y")
+        >>> fp.transform(ops.scale_range(), task, key=fp.key(0)).column("x").to_list()
+        [0.0, 0.5, 1.0]
+    """
+
+    name = "scale_range"
+
+    low: float = parameter(default=0.0, check=number(), convert=float)
+    high: float = parameter(default=1.0, check=number(), convert=float)
+
+    def __attrs_post_init__(self) -> None:
+        if not self.low < self.high:
+            raise ParameterError(
+                "scale_range needs a range.",
+                expected="low below high",
+                got=f"low={self.low}, high={self.high}",
+                fix="ops.scale_range(0.0, 1.0)",
+            )
+
+    def statistics(self, x: pl.Expr) -> tuple[pl.Expr, ...]:
+        """Smallest and largest value."""
+        return x.min(), x.max()
+
+    def shifted(self, found: tuple[Any, ...]) -> Shifted:
+        """Solve ``(min - shift) / scale = low`` and the same for the largest value."""
+        smallest, largest = (float(x or 0.0) for x in found)
+        width = largest - smallest
+        scale = (width if width > 0.0 else 1.0) / (self.high - self.low)
+        return smallest - self.low * scale, scale
+
+
+@descriptor
+class ScaleMaxAbs(Scaling):
+    """Divide every numeric feature by its largest absolute value; zeros stay zeros.
+
+    Args:
+        columns: the features to scale; all numbers by default.
+
+    Source:
+        scikit-learn's MaxAbsScaler.
+
+    Example:
+        >>> import fpipe as fp
+        >>> from fpipe import ops
+        >>> task = fp.regression({"x": [-2.0, 0.0, 4.0], "y": [1.0, 2.0, 4.0]}, "y")
+        >>> fp.transform(ops.scale_max_abs(), task, key=fp.key(0)).column("x").to_list()
+        [-0.5, 0.0, 1.0]
+    """
+
+    name = "scale_max_abs"
+
+    def statistics(self, x: pl.Expr) -> tuple[pl.Expr, ...]:
+        """The largest absolute value."""
+        return (x.abs().max(),)
+
+    def shifted(self, found: tuple[Any, ...]) -> Shifted:
+        """Divide by it, or by 1 where all are 0."""
+        return 0.0, float(found[0] or 1.0)
 
 
 scale = operator(Scale)
-scale_target = operator(ScaleTarget)
-
-
-def truth_name(target: str) -> str:
-    """Return the name of the column that keeps the target as it was."""
-    return f"{target} (truth)"
-
-
-def _with_truth(task: Task) -> Task:
-    name = truth_name(task.target or "")
-    truth = task.column(task.target or "").alias(name)
-    roles = task.roles.set("truth", (name,))
-    return evolve(task, table=task.table.with_columns(truth), roles=roles)
-
-
-def _check_regression(task: Task | TaskType) -> None:
-    if isinstance(task.kind, Classification):
-        raise ParameterError(
-            "scale_target is for regression.",
-            expected="a regression task",
-            got=f"'{task.name}', a classification",
-            fix="leave out ops.scale_target()",
-        )
+scale_robust = operator(ScaleRobust)
+scale_range = operator(ScaleRange)
+scale_max_abs = operator(ScaleMaxAbs)
 
 
 def _usable(deviation: float | None, mean: float | None) -> float:

@@ -2,38 +2,41 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from fpipe.core.key import Key
 from fpipe.core.parameter import REQUIRED, instance_of, parameter
 from fpipe.core.value import descriptor
 from fpipe.data.schema import TaskType
 from fpipe.data.task import Task
 from fpipe.graph.graph import operator
-from fpipe.ops.selector import ByName, Selector
+from fpipe.ops.selector import Selector, as_selector
 from fpipe.ops.task_op import TaskOp
-
-
-def _selector(given: Any) -> Any:
-    if isinstance(given, str):
-        return ByName((given,))
-    return ByName(tuple(given)) if isinstance(given, list | tuple) else given
 
 
 @descriptor
 class Select(TaskOp):
     """Keep only the features that a selector chooses; other roles stay.
 
+    They are chosen at fit: later the same names are kept, whatever the new rows hold.
+
     Args:
         selector: a selector such as ``ops.numeric()``, or feature names.
 
     Raises:
         SchemaError: a named feature is not there.
+
+    Example:
+        >>> import fpipe as fp
+        >>> from fpipe import ops
+        >>> task = fp.regression({"a": [1.0, 2.0], "k": ["u", "v"], "y": [1.0, 2.0]}, "y")
+        >>> fp.transform(ops.select(ops.numeric()), task, key=fp.key(0)).features
+        ('a',)
     """
 
     name = "select"
 
-    selector: Selector = parameter(default=REQUIRED, check=instance_of(Selector), convert=_selector)
+    selector: Selector = parameter(
+        default=REQUIRED, check=instance_of(Selector), convert=as_selector
+    )
 
     def learn(self, task: Task, key: Key) -> tuple[str, ...]:
         """Capture the chosen features."""
@@ -46,11 +49,13 @@ class Select(TaskOp):
         return task.select(state)
 
     def typed(self, task: TaskType) -> TaskType:
-        """Keep them."""
-        chosen = self.selector.of(task)
-        kept = tuple((n, t) for n, t in task.dtypes if n in chosen)
-        order = {name: i for i, name in enumerate(chosen)}
-        return task.with_features(tuple(sorted(kept, key=lambda pair: order[pair[0]])))
+        """Keep them; a feature whose choice depends on data may come or not."""
+        if self.selector is REQUIRED:
+            return task.with_features((), open=True)
+        sure, possible = self.selector.bounds(task)
+        dtypes = dict(task.dtypes)
+        kept = tuple((name, dtypes[name]) for name in task.features if name in sure)
+        return task.with_features(kept, open=task.open or sure != possible)
 
 
 select = operator(Select)

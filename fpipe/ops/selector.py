@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from typing import TypeAlias
+from collections.abc import Callable, Collection
+from typing import Any, NamedTuple, TypeAlias
 
 import polars as pl
 
@@ -16,13 +16,39 @@ from fpipe.data.task import Task
 View: TypeAlias = Task | TaskType
 
 
+class Bounds(NamedTuple):
+    """Features that are surely chosen, and all that may be; the same where the choice is known."""
+
+    sure: frozenset[str]
+    possible: frozenset[str]
+
+    @classmethod
+    def exactly(cls, names: Collection[str]) -> Bounds:
+        """Return the bounds of a known choice."""
+        return cls(frozenset(names), frozenset(names))
+
+
 @descriptor
 class Selector:
     """A choice of features; ``a | b`` is either, ``a & b`` both, ``~a`` the others."""
 
-    def of(self, task: View) -> tuple[str, ...]:
-        """Return the chosen features, in the task's order."""
+    def bounds(self, task: View) -> Bounds:
+        """Return what is surely chosen and what may be, without a look at the data of a type."""
         raise NotImplementedError
+
+    def known(self, task: View) -> bool:
+        """Tell whether the choice can be told; some depend on data, which a type has not."""
+        sure, possible = self.bounds(task)
+        return sure == possible
+
+    def of(self, task: View) -> tuple[str, ...]:
+        """Return the chosen features, in the task's order.
+
+        Raises:
+            SchemaError: a named feature is not there, or the choice depends on data and the task
+                is a type.
+        """
+        return known_choice(self, self.bounds(task), task)
 
     def __or__(self, other: Selector) -> Selector:
         return Either(self, other)
@@ -36,14 +62,15 @@ class Selector:
 
 @descriptor
 class ByType(Selector):
-    """Features of some kinds: ``numeric``, ``categorical``, ``boolean`` or ``temporal``."""
+    """Features of some kinds, such as ``numeric`` and ``categorical``."""
 
     kinds: tuple[str, ...]
 
-    def of(self, task: View) -> tuple[str, ...]:
-        """Return the features of these kinds."""
+    def bounds(self, task: View) -> Bounds:
+        """The features of these kinds."""
         tests = [_KINDS[kind] for kind in self.kinds]
-        return tuple(n for n in task.features if any(test(task.dtype(n)) for test in tests))
+        found = [n for n in task.features if any(test(task.dtype(n)) for test in tests)]
+        return Bounds.exactly(found)
 
     def __repr__(self) -> str:
         return " | ".join(f"{kind}()" for kind in self.kinds)
@@ -55,21 +82,21 @@ class ByName(Selector):
 
     names: tuple[str, ...]
 
-    def of(self, task: View) -> tuple[str, ...]:
-        """Return the features of these names.
+    def bounds(self, task: View) -> Bounds:
+        """The features of these names; the features of an open type may come later.
 
         Raises:
             SchemaError: one of them is no feature.
         """
-        for name in self.names:
-            if name not in task.features:
-                raise SchemaError(
-                    f"there is no feature '{name}'.",
-                    expected=", ".join(task.features[:12]),
-                    got=name,
-                    fix=did_you_mean(name, task.features),
-                )
-        return tuple(n for n in task.features if n in self.names)
+        absent = [name for name in self.names if name not in task.features]
+        if absent and not (isinstance(task, TaskType) and task.open):
+            raise SchemaError(
+                f"there is no feature '{absent[0]}'.",
+                expected=", ".join(task.features[:12]),
+                got=absent[0],
+                fix=did_you_mean(absent[0], task.features),
+            )
+        return Bounds.exactly([name for name in self.names if name not in absent])
 
     def __repr__(self) -> str:
         return f"named({', '.join(map(repr, self.names))})"
@@ -81,9 +108,9 @@ class ByPattern(Selector):
 
     pattern: str
 
-    def of(self, task: View) -> tuple[str, ...]:
-        """Return the matching features."""
-        return tuple(n for n in task.features if re.fullmatch(self.pattern, n))
+    def bounds(self, task: View) -> Bounds:
+        """The matching features."""
+        return Bounds.exactly([n for n in task.features if re.fullmatch(self.pattern, n)])
 
     def __repr__(self) -> str:
         return f"matching({self.pattern!r})"
@@ -93,9 +120,9 @@ class ByPattern(Selector):
 class Everything(Selector):
     """All features."""
 
-    def of(self, task: View) -> tuple[str, ...]:
-        """Return all features."""
-        return task.features
+    def bounds(self, task: View) -> Bounds:
+        """All features."""
+        return Bounds.exactly(task.features)
 
     def __repr__(self) -> str:
         return "everything()"
@@ -108,10 +135,10 @@ class Either(Selector):
     left: Selector
     right: Selector
 
-    def of(self, task: View) -> tuple[str, ...]:
-        """Return the union."""
-        chosen = {*self.left.of(task), *self.right.of(task)}
-        return tuple(n for n in task.features if n in chosen)
+    def bounds(self, task: View) -> Bounds:
+        """The union."""
+        left, right = self.left.bounds(task), self.right.bounds(task)
+        return Bounds(left.sure | right.sure, left.possible | right.possible)
 
     def __repr__(self) -> str:
         return f"({self.left!r} | {self.right!r})"
@@ -124,10 +151,10 @@ class Both(Selector):
     left: Selector
     right: Selector
 
-    def of(self, task: View) -> tuple[str, ...]:
-        """Return the intersection."""
-        right = self.right.of(task)
-        return tuple(n for n in self.left.of(task) if n in right)
+    def bounds(self, task: View) -> Bounds:
+        """The intersection."""
+        left, right = self.left.bounds(task), self.right.bounds(task)
+        return Bounds(left.sure & right.sure, left.possible & right.possible)
 
     def __repr__(self) -> str:
         return f"({self.left!r} & {self.right!r})"
@@ -139,10 +166,10 @@ class Others(Selector):
 
     selector: Selector
 
-    def of(self, task: View) -> tuple[str, ...]:
-        """Return the complement."""
-        chosen = self.selector.of(task)
-        return tuple(n for n in task.features if n not in chosen)
+    def bounds(self, task: View) -> Bounds:
+        """The complement."""
+        inner, every = self.selector.bounds(task), frozenset(task.features)
+        return Bounds(every - inner.possible, every - inner.sure)
 
     def __repr__(self) -> str:
         return f"~{self.selector!r}"
@@ -156,6 +183,41 @@ def numeric() -> Selector:
 def categorical() -> Selector:
     """Choose features with levels, and truth values."""
     return ByType(("categorical",))
+
+
+def levels() -> Selector:
+    """Choose features with levels, which is what text becomes; no truth values."""
+    return ByType(("levels",))
+
+
+def boolean() -> Selector:
+    """Choose truth values."""
+    return ByType(("boolean",))
+
+
+def integer() -> Selector:
+    """Choose integer features."""
+    return ByType(("integer",))
+
+
+def floating() -> Selector:
+    """Choose floating features."""
+    return ByType(("floating",))
+
+
+def temporal() -> Selector:
+    """Choose dates, points in time, times of day and durations."""
+    return ByType(("temporal",))
+
+
+def dates() -> Selector:
+    """Choose dates and points in time."""
+    return ByType(("dates",))
+
+
+def tensor() -> Selector:
+    """Choose features that hold a tensor in every row."""
+    return ByType(("tensor",))
 
 
 def named(*names: str) -> Selector:
@@ -173,7 +235,38 @@ def everything() -> Selector:
     return Everything()
 
 
+def as_selector(given: Any) -> Any:
+    """Return a name, or a list of names, as a selector; other things as they are."""
+    if isinstance(given, str):
+        return ByName((given,))
+    return ByName(tuple(given)) if isinstance(given, list | tuple) else given
+
+
+def known_choice(selector: Selector, bounds: Bounds, task: View) -> tuple[str, ...]:
+    """Return the chosen features in the task's order, where it is known which they are.
+
+    Raises:
+        SchemaError: only data can tell.
+    """
+    sure, possible = bounds
+    if sure != possible:
+        raise SchemaError(
+            f"what {selector!r} chooses can only be told from data.",
+            expected="a task with its data",
+            got=f"the type of a task; it may choose {', '.join(sorted(possible - sure)[:6])}",
+            fix="ask selector.known(task) first",
+        )
+    return tuple(name for name in task.features if name in sure)
+
+
 _KINDS: dict[str, Callable[[pl.DataType], bool]] = {
     "numeric": is_numeric,
     "categorical": is_categorical,
+    "levels": lambda dtype: isinstance(dtype, pl.Enum),
+    "boolean": lambda dtype: isinstance(dtype, pl.Boolean),
+    "integer": lambda dtype: dtype.is_integer(),
+    "floating": lambda dtype: dtype.is_float(),
+    "temporal": lambda dtype: dtype.is_temporal(),
+    "dates": lambda dtype: isinstance(dtype, pl.Date | pl.Datetime),
+    "tensor": lambda dtype: isinstance(dtype, pl.Array),
 }

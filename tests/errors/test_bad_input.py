@@ -24,6 +24,7 @@ from fpipe.core.errors import (
 )
 from fpipe.data.prediction import pool
 from fpipe.measure.loss import CrossEntropy
+from fpipe.measure.score import UndefinedError
 
 KEY = fp.key(7)
 RNG = np.random.default_rng(0)
@@ -1265,7 +1266,7 @@ APPLYING = [
     Case(
         "score of no rows",
         lambda: fp.predict(FITTED, REGRESSION.take([])).score("rmse"),
-        DataError,
+        UndefinedError,
         "zero rows have no score",
     ),
 ]
@@ -1366,7 +1367,7 @@ EVALUATING = [
     Case(
         "one class in a fold",
         lambda: fp.resample(CLASSIFIER, BINARY.take(range(6)), fp.cv(6), key=KEY).score("roc_auc"),
-        DataError,
+        UndefinedError,
         "roc_auc",
         at="fold",
     ),
