@@ -19,7 +19,6 @@ from hypothesis import strategies as st
 
 import fpipe as fp
 from fpipe import learners, nn, ops
-from fpipe.graph.graph import Graph
 from fpipe.testing import check_op, keys
 
 LEARNER = learners.sklearn("sklearn.linear_model:Ridge")
@@ -149,10 +148,29 @@ LAYERS = {
     "unsqueeze": layer(lambda: nn.unsqueeze(-1)),
 } | {
     name: layer(getattr(nn, name))
-    for name in (
-        "celu elu gelu hardshrink hardsigmoid hardswish hardtanh identity leaky_relu log_sigmoid "
-        "mish relu relu6 selu sigmoid silu softplus softshrink softsign tanh tanhshrink"
-    ).split()
+    for name in [
+        "celu",
+        "elu",
+        "gelu",
+        "hardshrink",
+        "hardsigmoid",
+        "hardswish",
+        "hardtanh",
+        "identity",
+        "leaky_relu",
+        "log_sigmoid",
+        "mish",
+        "relu",
+        "relu6",
+        "selu",
+        "sigmoid",
+        "silu",
+        "softplus",
+        "softshrink",
+        "softsign",
+        "tanh",
+        "tanhshrink",
+    ]
 }
 INGRESS = {
     "ingress_categorical": Sample(lambda: codes() >> nn.embedding()),
@@ -224,8 +242,22 @@ OPS = {
     ),
 }
 SELECTORS = set(
-    "boolean cardinality categorical dates everything floating integer levels matching missing "
-    "named numeric temporal tensor".split()
+    [
+        "boolean",
+        "cardinality",
+        "categorical",
+        "dates",
+        "everything",
+        "floating",
+        "integer",
+        "levels",
+        "matching",
+        "missing",
+        "named",
+        "numeric",
+        "temporal",
+        "tensor",
+    ]
 )
 
 

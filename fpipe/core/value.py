@@ -44,7 +44,7 @@ def value(cls: _C) -> _C:
     return _frozen(cls, hashable=False)
 
 
-def evolve(value: _V, **changes: Any) -> _V:
+def evolve(value: _V, /, **changes: Any) -> _V:
     """Return a value of the same class with some fields replaced (a typed ``attrs.evolve``).
 
     Example:

@@ -1,7 +1,7 @@
 """Operators from task to task, and the selectors that say which features they work on."""
 
 from fpipe.graph.branch import branch as branch
-from fpipe.ops.balance import balance as balance
+from fpipe.ops.balancing import balance as balance
 from fpipe.ops.bridge import sklearn as sklearn
 from fpipe.ops.collapse import collapse_levels as collapse_levels
 from fpipe.ops.constant import remove_constants as remove_constants
@@ -16,17 +16,19 @@ from fpipe.ops.impute import impute_mode as impute_mode
 from fpipe.ops.impute import impute_oor as impute_oor
 from fpipe.ops.impute_average import impute_mean as impute_mean
 from fpipe.ops.impute_average import impute_median as impute_median
-from fpipe.ops.impute_by import impute_by as impute_by
 from fpipe.ops.impute_draw import impute_hist as impute_hist
 from fpipe.ops.impute_draw import impute_sample as impute_sample
+from fpipe.ops.impute_graph import impute_by as impute_by
 from fpipe.ops.indicators import missing_indicators as missing_indicators
+from fpipe.ops.joining import copy as copy
+from fpipe.ops.joining import union as union
 from fpipe.ops.mutate import colapply as colapply
 from fpipe.ops.mutate import mutate as mutate
 from fpipe.ops.mutate import rename as rename
 from fpipe.ops.power import power_transform as power_transform
 from fpipe.ops.power import quantile_transform as quantile_transform
 from fpipe.ops.reduction import pca as pca
-from fpipe.ops.robustify import robustify as robustify
+from fpipe.ops.robust import robustify as robustify
 from fpipe.ops.scaling import scale as scale
 from fpipe.ops.scaling import scale_max_abs as scale_max_abs
 from fpipe.ops.scaling import scale_range as scale_range
@@ -48,5 +50,3 @@ from fpipe.ops.stacking import out_of_fold as out_of_fold
 from fpipe.ops.target import log_target as log_target
 from fpipe.ops.target import scale_target as scale_target
 from fpipe.ops.target import transform_target as transform_target
-from fpipe.ops.union import copy as copy
-from fpipe.ops.union import union as union

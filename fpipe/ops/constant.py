@@ -14,6 +14,7 @@ from fpipe.data.schema import TaskType, is_numeric
 from fpipe.data.task import Task
 from fpipe.graph.graph import operator
 from fpipe.ops.column_op import ColumnOp, as_float, forgotten
+from fpipe.ops.finite import check_finite, first_infinite
 from fpipe.ops.selector import categorical, numeric, temporal
 
 
@@ -62,6 +63,8 @@ class RemoveConstants(ColumnOp):
         ]
         found = iter(task.statistics(*wanted))
         counts = {n: Counts(*(next(found) for _ in Counts._fields)) for n in columns}
+        for name, one in counts.items():
+            check_finite(self.name, name, one.infinite)
         dropped = {n for n, one in counts.items() if self._constant(task, n, one)}
         return tuple(name for name in task.features if name not in dropped)
 
@@ -99,6 +102,7 @@ class Counts(NamedTuple):
         same: how often the most frequent value occurs; None for numbers.
         range: the distance between the ends of numbers.
         size: the mean absolute value of numbers.
+        infinite: the first row with an infinite number, or None.
     """
 
     observed: int
@@ -106,6 +110,7 @@ class Counts(NamedTuple):
     same: int | None
     range: float | None
     size: float | None
+    infinite: int | None
 
 
 remove_constants = operator(RemoveConstants)
@@ -116,9 +121,9 @@ def _counted(column: pl.Expr, dtype: pl.DataType) -> tuple[pl.Expr, ...]:
     observed, missing, none = column.count(), column.null_count(), pl.lit(None)
     if not is_numeric(dtype):
         most = column.drop_nulls().unique_counts().max().fill_null(0)
-        return observed, missing, most, none, none
+        return observed, missing, most, none, none, none
     x = as_float(column)
-    return observed, missing, none, x.max() - x.min(), x.abs().mean()
+    return observed, missing, none, x.max() - x.min(), x.abs().mean(), first_infinite(column)
 
 
 def _most_within(series: pl.Series, width: float) -> int:

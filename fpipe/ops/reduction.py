@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 import polars as pl
 
@@ -55,9 +54,6 @@ class PCA(EstimatorColumns):
     """
 
     name = "pca"
-    exempt: ClassVar[Mapping[str, str]] = {
-        "types are inferred": "only data can tell how many components there are, unless it is given"
-    }
     takes_missing = False
 
     n_components: int | float | None = parameter(

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 import polars as pl
 
@@ -67,9 +66,6 @@ class Robustify(Macro):
     """
 
     name = "robustify"
-    exempt: ClassVar[Mapping[str, str]] = {
-        "types are inferred": "only data can tell which features are constant"
-    }
     inputs = (Port("task", Task),)
     outputs = (Port("task", Task),)
 
