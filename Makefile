@@ -1,12 +1,13 @@
 # make demo   the story of docs/demo.py, pictures in demo_output/
 # make test   unit and property tests
 # make lint   style, types and the floors of the house
+# make docs   write docs/operators.md anew
 PYTHON ?= python3
 WORKERS ?= 2
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: all install demo test doctest lint thorough clean
+.PHONY: all install demo test doctest lint docs thorough clean
 
 all: lint test doctest
 
@@ -35,8 +36,12 @@ lint: $(STAMP)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+docs: $(STAMP)
+	$(BIN)/python docs/make_operators.py
+
 thorough: $(STAMP)
 	$(BIN)/python benchmarks/california.py
+	$(BIN)/python benchmarks/tables.py
 	HYPOTHESIS_PROFILE=thorough $(BIN)/python -m pytest -n $(WORKERS) property_tests
 
 clean:

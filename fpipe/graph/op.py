@@ -64,7 +64,8 @@ class Op:
     def parameters(self) -> dict[str, Any]:
         """Return the parameters by name: all fields but the id, overrides and inner graphs."""
         hidden = {"id", "overrides", *type(self).graph_fields}
-        fields = fields_of(type(self))
+        # Those that can be given by position come first, as one writes them.
+        fields = sorted(fields_of(type(self)), key=lambda field: field.kw_only)
         return {a.name: getattr(self, a.name) for a in fields if a.name not in hidden}
 
     def with_parameters(self, changes: Mapping[str, Any]) -> Op:

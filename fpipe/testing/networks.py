@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
 from fpipe import nn
+from fpipe.core.key import Key
 from fpipe.graph.graph import Graph, identity, wrap
+from fpipe.net.layer import Draw, Normal, Uniform
 from fpipe.net.network import Network
+
+Stage = tuple[Graph, int]
+"""A graph of layers, and the size that leaves it."""
 
 
 def layer_graphs(
@@ -38,40 +47,191 @@ def _layer_graphs(draw: DrawFn, width: int | None, out: int | None, max_layers: 
         size = draw(st.integers(1, 4))
         graph = graph >> nn.linear(size)
     for _ in range(draw(st.integers(0, max_layers))):
-        stage, size = _stage(draw, draw(st.sampled_from(_STAGES)), size)
+        stage, size = draw(_FORM)(draw, size)
         graph = graph >> stage
     return graph if out is None else graph >> nn.linear(out)
 
 
-_PLAIN = ("linear", "relu", "tanh", "sigmoid", "dropout", "batch_norm1d", "identity")
-_STAGES = (*_PLAIN, "residual", "cat", "block", "branch", "wrap")
+# ------------------------------------------------------------------ layers of the user's own
 
 
-def _stage(draw: DrawFn, kind: str, size: int) -> tuple[Graph, int]:
-    """Return a stage for this size and the size that leaves it."""
-    if kind in _PLAIN:
-        return _plain(draw, kind, size)
-    inner, leaving = _plain(draw, draw(st.sampled_from(_PLAIN)), size)
-    if kind == "cat":
+def shaken(
+    params: Mapping[str, torch.Tensor], x: torch.Tensor, *, draws: Any, width: float = 0.5
+) -> torch.Tensor:
+    """Scale by a learned gain; add noise of two kinds while training."""
+    noise = 0.0 if draws is None else draws["flat"] * width + 0.1 * draws["bell"]
+    return params["gain"] * x + noise
+
+
+def gains(key: Key, shape: tuple[int | None, ...]) -> dict[str, torch.Tensor]:
+    """Return gains near 1."""
+    return {"gain": 1.0 + 0.1 * torch.randn(shape[-1] or 1, generator=key.generator())}
+
+
+def noises(shape: tuple[int, ...]) -> dict[str, Draw]:
+    """Declare one number from an interval and one from a bell for each input."""
+    return {"flat": Uniform(shape, -1.0, 1.0), "bell": Normal(shape)}
+
+
+def unchanged(shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+    """Return the shape that enters."""
+    return shape
+
+
+def bent(x: torch.Tensor, *, power: float) -> torch.Tensor:
+    """Return ``sign(x) * |x|**power``, for powers of at least 1."""
+    return x * x.abs() ** (power - 1.0)
+
+
+def every_other(i: int) -> dict[str, Any]:
+    """Return what copy ``i`` of a block changes."""
+    return {"last.bias": i % 2 == 0}
+
+
+own = nn.operator(shaken, init=gains, draws=noises, shapes=unchanged)
+
+# ------------------------------------------------------------------ single layers
+
+ACTIVATIONS = (
+    "celu",
+    "elu",
+    "gelu",
+    "hardshrink",
+    "hardsigmoid",
+    "hardswish",
+    "hardtanh",
+    "identity",
+    "leaky_relu",
+    "log_sigmoid",
+    "mish",
+    "relu",
+    "relu6",
+    "selu",
+    "sigmoid",
+    "silu",
+    "softmax",
+    "softplus",
+    "softshrink",
+    "softsign",
+    "tanh",
+    "tanhshrink",
+)
+"""Layers without weights or draws that need no settings."""
+
+
+_YES = st.booleans()
+_FEW = st.integers(0, 2)
+_SIZES = st.integers(1, 4)
+_ACTIVATION = st.sampled_from([getattr(nn, name) for name in ACTIVATIONS])
+_SLOPE = st.sampled_from(["prelu", "prelu of each", "rrelu", "threshold"])
+_SHARES = st.sampled_from([0.0, 0.3, 0.5, 0.9])
+_MOMENTUM = st.sampled_from([0.1, 0.5])
+_WIDTH = st.sampled_from([0.5, 0.1])
+_GATE = st.sampled_from([nn.glu, nn.reglu, nn.geglu])
+
+
+def _linear(draw: DrawFn, size: int) -> Stage:
+    del size
+    out = draw(_SIZES)
+    return nn.linear(out, bias=draw(_YES)), out
+
+
+def _activation(draw: DrawFn, size: int) -> Stage:
+    return draw(_ACTIVATION)(), size
+
+
+def _slope(draw: DrawFn, size: int) -> Stage:
+    kind = draw(_SLOPE)
+    if kind == "rrelu":
+        return nn.rrelu(), size
+    if kind == "threshold":
+        return nn.threshold(0.0, -1.0), size
+    return nn.prelu(1 if kind == "prelu" else size), size
+
+
+def _dropout(draw: DrawFn, size: int) -> Stage:
+    return nn.dropout(draw(_SHARES)), size
+
+
+def _norm(draw: DrawFn, size: int) -> Stage:
+    if draw(_FEW) == 2:
+        return nn.layer_norm(), size
+    return nn.batch_norm1d(momentum=draw(_MOMENTUM)), size
+
+
+def _function(draw: DrawFn, size: int) -> Stage:
+    if draw(_FEW) == 2:
+        return nn.fn(bent, power=1.5), size
+    return own(width=draw(_WIDTH)), size
+
+
+def _gate(draw: DrawFn, size: int) -> Stage:
+    del size
+    out = draw(st.integers(1, 2))
+    return nn.linear(2 * out) >> draw(_GATE)(), out
+
+
+def _attention(draw: DrawFn, size: int) -> Stage:
+    del size
+    heads, p = 1 + draw(_YES), 0.5 * draw(_YES)
+    tokens = nn.linear(2) >> nn.tokenizer_numeric(2) >> nn.multihead_attention(heads, dropout=p)
+    if draw(_YES):
+        return tokens >> nn.cls_token() >> nn.take(-1), 2
+    return tokens >> nn.flatten(), 4
+
+
+_LAYERS: tuple[Callable[[DrawFn, int], Stage], ...] = (
+    _linear,
+    _activation,
+    _dropout,
+    _norm,
+    _slope,
+    _function,
+    _gate,
+)
+_LAYER = st.sampled_from(_LAYERS)
+
+# ------------------------------------------------------------------ forms
+
+
+def _layer(draw: DrawFn, size: int) -> Stage:
+    return draw(_LAYER)(draw, size)
+
+
+def _keeping(draw: DrawFn, size: int) -> Graph:
+    return _layer(draw, size)[0] >> nn.linear(size, id="last")
+
+
+def _residual(draw: DrawFn, size: int) -> Stage:
+    if draw(_YES):
+        inner, leaving = _layer(draw, size)
+        return nn.residual(inner, shortcut=nn.linear(leaving)), leaving
+    return nn.residual(_keeping(draw, size)), size
+
+
+def _merged(draw: DrawFn, size: int) -> Stage:
+    merge = draw(_MERGE)
+    if merge is nn.merge_cat:
+        inner, leaving = _layer(draw, size)
         return (identity() & inner) >> nn.merge_cat(), size + leaving
-    if kind == "wrap":
-        return wrap(inner >> nn.tanh()), leaving
-    keeping = inner >> nn.linear(size)
-    if kind == "residual":
-        return (identity() & keeping) >> nn.merge_sum(), size
-    if kind == "block":
-        return nn.block(keeping, draw(st.integers(0, 2))), size
-    selection = draw(st.sampled_from(["net", "act", "wire"]))
-    return nn.branch(selection=selection, net=keeping, act=nn.relu(), wire=identity()), size
+    return (identity() & wrap(_keeping(draw, size))) >> merge(), size
 
 
-def _plain(draw: DrawFn, kind: str, size: int) -> tuple[Graph, int]:
-    if kind == "linear":
-        out = draw(st.integers(1, 4))
-        return nn.linear(out, bias=draw(st.booleans())), out
-    if kind == "dropout":
-        return nn.dropout(draw(st.sampled_from([0.0, 0.3, 0.5, 0.9]))), size
-    if kind == "batch_norm1d":
-        return nn.batch_norm1d(momentum=draw(st.sampled_from([0.1, 0.5]))), size
-    made: Graph = getattr(nn, kind)()
-    return made, size
+def _block(draw: DrawFn, size: int) -> Stage:
+    each = every_other if draw(_YES) else None
+    return nn.block(_keeping(draw, size), draw(_FEW), each), size
+
+
+def _branch(draw: DrawFn, size: int) -> Stage:
+    net = _keeping(draw, size)
+    return nn.branch(selection=draw(_SELECTION), net=net, act=nn.relu(), wire=identity()), size
+
+
+def _wrap(draw: DrawFn, size: int) -> Stage:
+    inner, leaving = _layer(draw, size)
+    return wrap(inner >> nn.tanh()), leaving
+
+
+_MERGE = st.sampled_from([nn.merge_cat, nn.merge_sum, nn.merge_prod])
+_SELECTION = st.sampled_from(["net", "act", "wire"])
+_FORM = st.sampled_from([*_LAYERS, _residual, _merged, _block, _branch, _wrap, _attention])

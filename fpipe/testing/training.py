@@ -11,7 +11,7 @@ from hypothesis.strategies import DrawFn, SearchStrategy
 from pyrsistent import pmap
 
 from fpipe.core.key import Key
-from fpipe.measure.loss import CrossEntropy, Huber, MeanSquaredError, Quantile
+from fpipe.measure.loss import CrossEntropy, Huber, Loss, MeanSquaredError, Quantile, own_loss
 from fpipe.optim.optimizer import SGD, Adam, AdamW, Optimizer
 from fpipe.testing.networks import networks
 from fpipe.testing.values import keys
@@ -23,8 +23,30 @@ from fpipe.train.run import Examples, Run, Stopping
 from fpipe.train.state import TrainState
 from fpipe.train.step import initial_state
 
-_OF_NUMBERS = (MeanSquaredError(), Huber(delta=0.5), Quantile(q=0.3))
-_OF_CLASSES = (CrossEntropy(), CrossEntropy(label_smoothing=0.2))
+
+def softened(outputs: torch.Tensor, target: torch.Tensor, *, width: float) -> torch.Tensor:
+    """Return ``width * (sqrt(1 + (error / width)**2) - 1)`` per row: a loss of the user's own."""
+    errors = (outputs - target) / width
+    return width * ((1.0 + errors**2).sqrt() - 1.0)
+
+
+_OF_NUMBERS: tuple[Loss, ...] = (
+    MeanSquaredError(),
+    Huber(delta=0.5),
+    Quantile(q=0.3),
+    own_loss(softened, {"width": 0.5}),
+)
+_ENTROPIES = tuple(
+    CrossEntropy(label_smoothing=share, class_weight=weights)
+    for share in (0.0, 0.2)
+    for weights in (None, {"v": 3.0})
+)
+_LOSSES: dict[int, SearchStrategy[Loss]] = {
+    0: st.sampled_from(_OF_NUMBERS),
+    2: st.sampled_from([one.bound(("u", "v")) for one in _ENTROPIES]),
+    3: st.sampled_from([one.bound(("u", "v", "w")) for one in _ENTROPIES]),
+}
+"""Number of classes (0 for numbers) → losses."""
 
 
 class Training(NamedTuple):
@@ -113,7 +135,7 @@ def _runs(draw: DrawFn, plan: SearchStrategy[Plan], patience: bool | None) -> Tr
     run = Run(
         network=network,
         keys=pmap({path: key.fold_in("layers").fold_in(path) for path in network.layers}),
-        loss=draw(st.sampled_from(_OF_CLASSES if classes else _OF_NUMBERS)),
+        loss=draw(_LOSSES[max(size, 2) if classes else 0]),
         optimizer=draw(optimizers()),
         plan=chosen,
         train=_examples(chosen.rows, size, classes, weighted, seed),

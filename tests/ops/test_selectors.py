@@ -46,6 +46,7 @@ TASK = fp.regression(
         (ops.tensor(), "image"),
         (ops.everything(), "a colour b flag day at took image c"),
         (ops.named("c", "a"), "a c"),
+        (ops.named(), ""),
         (ops.matching("c.*"), "colour c"),
         (ops.matching("c"), "c"),
         (ops.numeric() & ops.matching("c.*"), "c"),

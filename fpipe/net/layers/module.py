@@ -86,6 +86,10 @@ class Foreign(Layer):
         except TypeError:  # arguments without a hash
             return _bare_module(self)
 
+    def __repr__(self) -> str:
+        named = (f"{name}={x!r}" for name, x in items(self.kwargs))
+        return f"{self.code.name}({', '.join([*map(repr, self.args), *named])})"
+
     def _probe(self, shapes: tuple[Shape, ...]) -> Probed:
         takes = self.takes or (torch.float32,) * len(shapes)
         return probe(self.bare().eval(), shapes, takes, what=self.code.name, real=self._whole)

@@ -9,13 +9,15 @@ from typing import Any
 import numpy as np
 import torch
 from pyrsistent import pmap
+from torch import Tensor
 
 from fpipe.codec.canonical import canonical_bytes
 from fpipe.core.equality import same
 from fpipe.core.key import Key
 from fpipe.core.law import Law
 from fpipe.core.value import evolve
-from fpipe.net.layer import Keep
+from fpipe.measure.loss import WeightedCrossEntropy
+from fpipe.net.layer import Draw, Keep, Normal, Uniform
 from fpipe.net.network import make_draws, planned_draws
 from fpipe.optim.optimizer import SGD
 from fpipe.testing.laws.asserting import agree, near
@@ -167,9 +169,18 @@ def a_step_descends(run: Run, state: TrainState) -> None:
         moved = leaf if leaf.grad is None else leaf - rate * leaf.grad
         near(reached.weights.params[name], moved.detach(), f"parameter {name}", 1e-5, 1e-6)
     near(dict(reached.weights.buffers), dict(buffers), "the buffers", 1e-5, 1e-6)
-    share = float(len(rows)) if batch.weights is None else batch.weights.sum().item()
+    share = _counted(run, batch.target, batch.weights)
     near(reached.totals.share, share, "the share of the batch", 1e-5, 1e-6)
     near(reached.totals.loss, loss.item() * share, "the loss", 1e-5, 1e-6)
+
+
+def _counted(run: Run, target: Tensor, weights: Tensor | None) -> float:
+    """Return what the rows of a batch count together: row weights times class weights."""
+    each = torch.ones(len(target)) if weights is None else weights
+    if isinstance(run.loss, WeightedCrossEntropy):
+        codes = target.reshape(-1).to(torch.int64)
+        each = each * torch.tensor([run.loss.weights[code] for code in codes.tolist()])
+    return each.sum().item()
 
 
 def draws_follow_steps(run: Run, key: Key) -> None:
@@ -182,13 +193,12 @@ def draws_follow_steps(run: Run, key: Key) -> None:
     other = make_draws(planned, keys, 4)
     elsewhere = make_draws(planned, {path: k.fold_in("x") for path, k in keys.items()}, 3)
     for path, name, draw in planned:
-        assert isinstance(draw, Keep)
-        kept = one[path][name]
-        share = kept.to(torch.float64).mean().item()
-        assert abs(share - draw.p) < 0.45, f"{share} of the draws are kept, not {draw.p}"
-        if draw.p == 0.5 and kept.numel() >= 64:
-            assert not same(kept, other[path][name]), "two steps drew the same"
-            assert not same(kept, elsewhere[path][name]), "two keys drew the same"
+        drawn = one[path][name]
+        _is_spread(drawn, draw)
+        unsure = not isinstance(draw, Keep) or draw.p == 0.5
+        if unsure and drawn.numel() >= 64:
+            assert not same(drawn, other[path][name]), "two steps drew the same"
+            assert not same(drawn, elsewhere[path][name]), "two keys drew the same"
 
 
 def validation_is_unlearned(run: Run, state: TrainState) -> None:
@@ -227,6 +237,20 @@ def _scores(run: Run, final: TrainState, score: float) -> None:
     outputs = evaluate(run.network, final.result, run.valid, 64)
     loss = run.loss.value(outputs, run.valid.target, run.valid.weights)
     near(loss.item(), score, "the best loss", 1e-5, 1e-6)
+
+
+def _is_spread(drawn: Tensor, draw: Draw) -> None:
+    """Raise AssertionError where what was drawn is not spread as its declaration says."""
+    mean = drawn.to(torch.float64).mean().item()
+    if isinstance(draw, Keep):
+        assert abs(mean - draw.p) < 0.45, f"{mean} of the draws are kept, not {draw.p}"
+    elif isinstance(draw, Uniform):
+        middle, width = (draw.low + draw.high) / 2.0, draw.high - draw.low
+        assert draw.low <= drawn.min().item(), "a number is below the interval"
+        assert drawn.max().item() <= draw.high, "a number is above the interval"
+        assert abs(mean - middle) <= 0.3 * width, f"the mean is {mean}, not {middle}"
+    elif isinstance(draw, Normal):
+        assert abs(mean - draw.mean) <= draw.std, f"the mean is {mean}, not {draw.mean}"
 
 
 def _in(state: TrainState, interpreter: str) -> TrainState:
