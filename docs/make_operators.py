@@ -252,7 +252,8 @@ CLASSES = measures(
     roc_auc="auc", accuracy="acc", balanced_accuracy="bacc", brier="mbrier", error_rate="ce",
     log_loss="logloss", roc_auc_ovr="mauc_aunu", roc_auc_ovr_weighted="mauc_aunp",
     roc_auc_ovo="mauc_au1u", roc_auc_ovo_weighted="mauc_au1p", roc_auc_mu="mauc_mu", mcc="mcc",
-    costs="costs", cohen_kappa="", top_k_accuracy="",
+    costs="costs", cohen_kappa="", top_k_accuracy="", f1_macro="", f1_weighted="",
+    precision_macro="", recall_macro="",
 )  # fmt: skip
 
 NUMBERS = measures(
@@ -310,6 +311,7 @@ NO_ROW = {
     "nn.Keep": "a draw that an operator of one's own declares",
     "nn.Normal": "a draw that an operator of one's own declares",
     "nn.Uniform": "a draw that an operator of one's own declares",
+    "ops.TaskOp": "what operators of one's own are derived from",
 }
 """Public functions that have no row, and why."""
 

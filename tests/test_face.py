@@ -25,7 +25,7 @@ FACES = {
         transformer_encoder_layer unsqueeze
     """,
     "fpipe.ops": """
-        balance boolean branch cardinality categorical colapply collapse_levels copy
+        TaskOp balance boolean branch cardinality categorical colapply collapse_levels copy
         date_features dates drop_unseen_levels everything floating impute_by impute_constant
         impute_hist impute_mean impute_median impute_mode impute_oor impute_sample integer
         levels log_target matching missing missing_indicators mutate named numeric one_hot

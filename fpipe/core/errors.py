@@ -20,7 +20,7 @@ class FpipeError(Exception):
 
     Example:
         >>> print(FpipeError("2 outputs meet 3 inputs.", expected=3, got=2, fix="add an input"))
-        FpipeError: 2 outputs meet 3 inputs.
+        2 outputs meet 3 inputs.
           expected  3
           got       2
           fix       add an input
@@ -57,9 +57,10 @@ class FpipeError(Exception):
         )
 
     def __str__(self) -> str:
+        # Python puts the name of the class in front of this text wherever it shows an error.
         rows = [("expected", self.expected), ("got", self.got), ("at", self.at), ("fix", self.fix)]
-        lines = [f"  {name:<9} {_indent(text)}" for name, text in rows if text is not None]
-        return "\n".join([f"{type(self).__name__}: {self.rule}", *lines])
+        lines = [f"  {name:<9} {_indent(_brief(text))}" for name, text in rows if text is not None]
+        return "\n".join([self.rule, *lines])
 
     def __reduce__(self) -> tuple[Any, ...]:
         fields = {"expected": self.expected, "got": self.got, "at": self.at, "fix": self.fix}
@@ -123,6 +124,27 @@ def did_you_mean(name: str, names: Iterable[str]) -> str:
         return "remove it"
     more = ", …" if len(known) > _SHOWN else ""
     return "use one of " + ", ".join(f"'{other}'" for other in known[:_SHOWN]) + more
+
+
+_WIDTH, _LINES = 120, 2
+"""How long a line of a field is at most where it is shown, and how many there are."""
+
+
+def _brief(text: object) -> str:
+    """Return a field as it is shown; the whole of it stays in the error."""
+    lines = str(text).splitlines()
+    if len(lines) > _LINES:
+        return _cut(f"{lines[0]} …")
+    return "\n".join(map(_cut, lines))
+
+
+def _cut(line: str) -> str:
+    """Return a line, cut where it is too long: behind a comma or a space, if one is near."""
+    if len(line) <= _WIDTH:
+        return line
+    kept = line[: _WIDTH - 2]
+    end = max(kept.rfind(" "), 0)
+    return (kept[:end] if end > _WIDTH // 2 else kept) + " …"
 
 
 def _indent(text: object) -> str:

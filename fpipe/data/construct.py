@@ -34,7 +34,8 @@ def classification(
     """Make a task whose target is a class.
 
     Args:
-        data: a polars or pandas frame, Arrow table, mapping of columns, or CSV/Parquet path.
+        data: a polars or pandas frame, Arrow table, mapping of columns, or CSV/Parquet path. Of
+            a CSV file, columns of dates and times as ISO 8601 writes them are read as such.
         target: the column to predict; its distinct values, sorted, are the classes.
         positive: of two classes, the one that counts as positive; the last by default.
         features: the columns to predict from; by default all that have no other role.
@@ -49,7 +50,8 @@ def classification(
 
     Raises:
         SchemaError: a column is unknown, occurs twice or has an unusable type.
-        DataError: the table is empty, the target is missing somewhere or has one value only.
+        DataError: the table is empty, the target is missing somewhere, has one value only or
+            holds numbers that are not whole.
 
     Example:
         >>> task = classification({"x": [1.0, 2.0, 3.0], "y": ["a", "b", "a"]}, "y")
@@ -141,6 +143,19 @@ def _check_classes(truth: pl.Series) -> None:
             expected="text, truth values, integers or other plain values",
             got=str(truth.dtype),
             fix=f"turn '{truth.name}' into text first",
+        )
+    if not (truth.dtype.is_float() or isinstance(truth.dtype, pl.Decimal)):
+        return
+    numbers = truth.cast(pl.Float64)
+    broken = (numbers != numbers.round(0)).arg_true()
+    if broken.len():
+        row = int(broken[0])
+        raise DataError(
+            f"the target '{truth.name}' of a classification holds numbers that are not whole.",
+            expected="text, truth values, integers or other plain values",
+            got=f"{truth[row]} in row {row}; {truth.n_unique()} different values",
+            fix="use fp.regression to predict a number, or cut it into classes first",
+            row=row,
         )
 
 

@@ -21,7 +21,8 @@ def as_frame(data: Any) -> pl.DataFrame:
 
     Args:
         data: a polars frame (lazy or not), a pandas frame, an Arrow table, a mapping of
-            columns, or the path of a CSV or Parquet file.
+            columns, or the path of a CSV or Parquet file. Text columns of a CSV file that hold
+            nothing but dates, or dates with times, as ISO 8601 writes them become such.
 
     Raises:
         SchemaError: a column name occurs twice or is no string, or the form is unknown.
@@ -173,7 +174,7 @@ def _feature_fix(series: pl.Series) -> str:
 
 def _read(path: Path) -> pl.DataFrame:
     readers: dict[str, Callable[[Path], pl.DataFrame]] = {
-        ".csv": pl.read_csv,
+        ".csv": _read_csv,
         ".parquet": pl.read_parquet,
     }
     if path.suffix not in readers:
@@ -211,3 +212,27 @@ def _check_names(data: Any) -> None:
 
 def _listable(data: Any) -> bool:
     return isinstance(data, Mapping)
+
+
+_DAY = r"\d{4}-\d{2}-\d{2}"
+_MOMENT = _DAY + r"[T ]\d{2}:\d{2}:\d{2}(\.\d{1,9})?"
+
+
+def _read_csv(path: Path) -> pl.DataFrame:
+    # polars' own try_parse_dates also reads 01/02/2020, whose month nobody can tell.
+    frame = pl.read_csv(path)
+    return frame.with_columns([_dated(x) for x in frame.get_columns() if x.dtype == pl.String])
+
+
+def _dated(series: pl.Series) -> pl.Series:
+    """Return text as dates or points in time, where every value is one as ISO 8601 writes it."""
+    found = series.drop_nulls()
+    try:
+        if found.len() and found.str.contains(f"^{_DAY}$").all():
+            return series.str.to_date("%Y-%m-%d")
+        if found.len() and found.str.contains(f"^{_MOMENT}$").all():
+            return series.str.replace(" ", "T").str.to_datetime("%Y-%m-%dT%H:%M:%S%.f")
+    except pl.exceptions.PolarsError:
+        # Such as the 30th of February: it stays text.
+        return series
+    return series

@@ -14,7 +14,7 @@ from fpipe.data.kind import Classification, Kind
 from fpipe.data.target import undo_all
 from fpipe.data.task import Task
 from fpipe.data.threshold import Threshold, codes_at
-from fpipe.measure.score import Measure, measure, score
+from fpipe.measure.score import Measure, as_measure, score
 
 
 @value
@@ -26,7 +26,8 @@ class Prediction:
         row_id: ``[rows]`` int64.
         origin: the row that each row repeats, ``[rows]`` int64.
         response: the predicted class (``Enum``) or number (``Float64``), ``[rows]``.
-        truth: the same for what was to be predicted, or None.
+        truth: the same for what was to be predicted, missing where it is not known; None where
+            it is known of no row.
         prob: one ``Float64`` column per class, ``[rows, classes]``, or None.
     """
 
@@ -41,19 +42,25 @@ class Prediction:
         """Return the score under one measure.
 
         Args:
-            by: a name such as ``"rmse"`` or ``"accuracy"``, or a measure.
+            by: the name of a measure, or a measure. Of numbers: ``"rmse"``, ``"mse"``,
+                ``"mae"``, ``"r2"``, ``"mape"``, ``"median_absolute_error"``, ``"max_error"``,
+                ``"spearman"`` and others; of classes: ``"accuracy"``, ``"balanced_accuracy"``,
+                ``"log_loss"``, ``"brier"``, ``"roc_auc"``, ``"f1_macro"``, ``"f1_weighted"``,
+                ``"precision_macro"``, ``"recall_macro"``, ``"mcc"`` and others; of two classes
+                also ``"f1"``, ``"precision"``, ``"recall"``, ``"specificity"``, ``"pr_auc"`` and
+                others. ``docs/operators.md`` lists all. A parameter is written in brackets, as in
+                ``"fbeta(beta=2)"``.
 
         Raises:
             DataError: the truth is unknown, or the measure is undefined on these rows.
             ParameterError: the name is unknown or belongs to another kind of task.
         """
-        chosen = measure(by) if isinstance(by, str) else by
-        if self.truth is None:
-            raise _no_truth(chosen.name)
+        chosen = as_measure(by, self.kind.name)
+        truth = self._known_truth(chosen.name)
         kind = self.kind if isinstance(self.kind, Classification) else None
         return score(
             chosen,
-            _plain(self.truth),
+            _plain(truth),
             _plain(self.response),
             None if self.prob is None else self.prob.to_numpy(),
             classes=kind.classes if kind else (),
@@ -61,8 +68,17 @@ class Prediction:
         )
 
     def scores(self, *by: str | Measure) -> dict[str, float]:
-        """Return the scores under several measures, by name."""
-        return {one if isinstance(one, str) else one.name: self.score(one) for one in by}
+        """Return the scores under several measures, by name.
+
+        Args:
+            *by: measures, or their names, one by one: ``scores("accuracy", "log_loss")``.
+
+        Raises:
+            DataError: as in `score`.
+            ParameterError: as in `score`.
+        """
+        kind = self.kind.name
+        return {_label(one, kind): self.score(one) for one in by}
 
     def confusion(self) -> pl.DataFrame:
         """Return how many rows of each class were predicted as each class.
@@ -73,7 +89,7 @@ class Prediction:
 
         Raises:
             SchemaError: the prediction is of numbers.
-            DataError: the truth is unknown.
+            DataError: the truth is unknown, or none of the classes.
 
         Example:
             >>> import fpipe as fp
@@ -83,13 +99,13 @@ class Prediction:
             [('a', 1, 0), ('b', 1, 1)]
         """
         classes = _classes_of(self, "a confusion matrix")
-        if self.truth is None:
-            raise _no_truth("a confusion matrix")
+        known = self._known_truth("a confusion matrix")
+        _check_known_classes(known, classes)
         size = len(classes)
         codes = {name: code for code, name in enumerate(classes)}
         truth, said = (
             np.array([codes[name] for name in column.to_list()], np.int64)
-            for column in (self.truth, self.response)
+            for column in (known, self.response)
         )
         counts = np.bincount(truth * size + said, minlength=size * size).reshape(size, size)
         first = "truth"
@@ -180,6 +196,12 @@ class Prediction:
             columns += [self.prob[name].alias(f"prob.{name}") for name in self.prob.columns]
         return pl.DataFrame(columns)
 
+    def _known_truth(self, what: str) -> pl.Series:
+        """Return the truth, which must be known of every row."""
+        if self.truth is None or self.truth.null_count():
+            raise _no_truth(what, self)
+        return self.truth
+
     def __repr__(self) -> str:
         return f"Prediction ({self.kind.name}, {len(self.row_id)} rows)\n{self.table().head(5)}"
 
@@ -214,7 +236,7 @@ def predicted_classes(
 
 def _of(task: Task, response: pl.Series, prob: pl.DataFrame | None) -> Prediction:
     truth = task.truth()
-    known = truth is not None and not truth.null_count()
+    known = truth is not None and (truth.null_count() < truth.len() or not truth.len())
     return Prediction(task.kind, task.row_id, task.origin, response, truth if known else None, prob)
 
 
@@ -249,6 +271,10 @@ def pool(predictions: Sequence[Prediction]) -> Prediction:
     )
 
 
+def _label(by: str | Measure, kind: str) -> str:
+    return by if isinstance(by, str) else as_measure(by, kind).name
+
+
 def _classes_of(prediction: Prediction, what: str) -> tuple[str, ...]:
     if isinstance(prediction.kind, Classification):
         return prediction.kind.classes
@@ -260,13 +286,37 @@ def _classes_of(prediction: Prediction, what: str) -> tuple[str, ...]:
     )
 
 
-def _no_truth(what: str) -> DataError:
+def _no_truth(what: str, prediction: Prediction) -> DataError:
+    truth = prediction.truth
+    if truth is None:
+        return DataError(
+            f"{what} needs the truth, which is not known for these rows.",
+            expected="a truth for every row",
+            got="rows without it",
+            fix="predict on a task that has its target",
+        )
+    row = int(truth.is_null().arg_true()[0])
     return DataError(
-        f"{what} needs the truth, which is not known for these rows.",
+        f"{what} needs the truth, which is missing in {truth.null_count()} of {truth.len()} rows.",
         expected="a truth for every row",
-        got="rows without it",
-        fix="predict on a task that has its target",
+        got=f"the first missing one in row {row}",
+        fix="prediction.filter(prediction.row_id[prediction.truth.is_not_null().to_numpy()])",
+        row=row,
     )
+
+
+def _check_known_classes(truth: pl.Series, classes: tuple[str, ...]) -> None:
+    """Raise DataError where a true class was not there at fit."""
+    wrong = [row for row, name in enumerate(truth.to_list()) if name not in classes]
+    if wrong:
+        seen = truth[wrong[0]]
+        raise DataError(
+            f"a confusion matrix: the truth in row {wrong[0]} is {seen!r}, which is no class.",
+            expected="one of " + ", ".join(map(repr, classes[:12])),
+            got=f"{seen!r} in row {wrong[0]}; {len(wrong)} such rows",
+            fix=f"leave out the rows of a class that was not there at fit, such as {seen!r}",
+            row=wrong[0],
+        )
 
 
 def _plain(series: pl.Series) -> NDArray[np.generic]:

@@ -345,7 +345,8 @@ def check_learnable(task: Task) -> pl.Series:
             f"all {task.n_rows} training rows have the class '{target[0]}'.",
             expected="at least two classes in the training rows",
             got=f"one of {', '.join(task.classes)}",
-            fix="use a stratified split, or more rows",
+            fix="use fewer folds, a larger share or more rows; a split keeps classes in "
+            "proportion unless it has stratify=False or groups",
         )
     return target
 

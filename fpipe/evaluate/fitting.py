@@ -47,7 +47,9 @@ def fit(
             proportions kept), or a task of its own. Nothing is learned from them.
         device: where networks are trained, such as ``"cuda"``; the CPU by default.
         interpreter: ``"fast"``, ``"reference"`` (the same bits, readable), or ``"auto"``.
-        sinks: where progress is reported.
+        sinks: where progress is reported: objects with a method ``emit(event)``, which is called
+            with a mapping such as ``{"kind": "epoch", ...}`` as training goes on. What it does
+            (print, draw a bar, write a log) changes nothing of the result.
 
     Returns:
         the fitted graph, for `predict` and `apply`.
@@ -59,8 +61,8 @@ def fit(
         >>> import fpipe as fp
         >>> from fpipe import ops
         >>> task = fp.regression({"x": [1.0, 3.0], "y": [1.0, 2.0]}, "y")
-        >>> fp.fit(ops.scale(), task, key=fp.key(0)).state("scale").shift
-        (2.0,)
+        >>> fp.fit(ops.scale(), task, key=fp.key(0)).state("scale").values  # mean, deviation
+        ((2.0, 1.0),)
     """
     fitted, _ = _run(graph, task, key, validate, device, interpreter, sinks, wanted=False)
     return fitted
@@ -158,6 +160,13 @@ def with_validation(task: Task, validate: Validate, key: Key) -> Task:
         )
     if isinstance(validate, Task):
         return task.with_valid(_checked_valid(task, validate))
+    if not isinstance(validate, str | int | float):
+        raise ParameterError(
+            f"validate cannot be {_article(validate)}.",
+            expected="a share such as 0.2, or a task",
+            got=type(validate).__name__,
+            fix=f"make a task of it: {_task_call(task)}",
+        )
     if validate == "test":
         raise ParameterError(
             f"validate={validate!r} has a meaning only where there is a test set.",
@@ -206,6 +215,7 @@ def entered(data: Data, validate: Validate, key: Key) -> tuple[Any, ...]:
 
 def context_of(device: str | None, interpreter: str, sinks: Sequence[Sink] = ()) -> Context:
     """Return the surroundings of a fit."""
+    check_sinks(sinks)
     requests = {"interpreter": interpreter} | ({"device": device} if device else {})
     return Context(requests=pmap(requests), sinks=tuple(sinks))
 
@@ -214,10 +224,12 @@ def check_complete_graph(ports: tuple[Any, ...], unset: tuple[str, ...], data: D
     """Raise where a graph lacks parameters, or takes other inputs than were given."""
     if unset:
         raise ParameterError(
-            f"{len(unset)} parameters of the graph have not been set.",
+            "1 parameter of the graph has not been set."
+            if len(unset) == 1
+            else f"{len(unset)} parameters of the graph have not been set.",
             expected="a value for each",
             got=", ".join(unset),
-            fix=f"graph.set({{'{unset[0]}': value}})",
+            fix=f"graph.set({{'{unset[0]}': {_example(unset[0])}}})",
             missing=unset,
         )
     given = data if isinstance(data, tuple) else (data,)
@@ -233,12 +245,52 @@ def check_complete_graph(ports: tuple[Any, ...], unset: tuple[str, ...], data: D
         )
 
 
+_EXAMPLES = {
+    "epochs": "10",
+    "out_features": "32",
+    "n_blocks": "2",
+    "lr": "1e-3",
+    "neurons": "(32,)",
+}
+
+
+def _example(path: str) -> str:
+    """Return a value that the parameter at a path could have; ``...`` where none is known."""
+    return _EXAMPLES.get(path.rpartition(".")[2], "...")
+
+
+def check_sinks(sinks: Any) -> None:
+    """Raise ParameterError unless every sink takes events."""
+    several = isinstance(sinks, Sequence) and not isinstance(sinks, str)
+    for sink in sinks if several else (sinks,):
+        if not several or not callable(getattr(sink, "emit", None)):
+            name = getattr(sink, "__name__", type(sink).__name__)
+            takes = callable(getattr(sink, "emit", None)) and not isinstance(sink, type)
+            raise ParameterError(
+                f"sinks cannot be {name}." if not several else f"'{name}' is no sink.",
+                expected="a list of objects with a method emit(event)",
+                got=repr(sink),
+                fix="give a list: sinks=[sink]"
+                if takes
+                else "give an object whose emit takes a mapping: sinks=[sink]",
+            )
+
+
 def _input_fix(ports: int, given: tuple[Any, ...]) -> str:
     if len(given) == 1 and ports > 1:
         return "let one task enter all paths: fp.identity() >> (a & b)"
     if len(given) == ports == 1 and isinstance(given[0], Task):
         return "start the network with an ingress, e.g. nn.ingress_numeric()"
     return "make a task first: fp.classification(data, target) or fp.regression(data, target)"
+
+
+def _article(thing: Any) -> str:
+    name = type(thing).__name__
+    return f"{'an' if name[:1] in 'AEIOUaeiou' else 'a'} {name}"
+
+
+def _task_call(task: Task) -> str:
+    return f"fp.{task.kind.name}(data, {task.target!r})"
 
 
 def _checked_task(task: Task) -> Task:

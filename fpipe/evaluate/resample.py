@@ -16,13 +16,13 @@ from fpipe.core.key import Key, require_key
 from fpipe.core.value import value
 from fpipe.data.prediction import Prediction, pool
 from fpipe.data.task import Task
-from fpipe.evaluate.fitting import Validate, fit, predict
+from fpipe.evaluate.fitting import Validate, check_sinks, fit, predict
 from fpipe.evaluate.partition import check_task
 from fpipe.evaluate.resampling import Resampling, Split
 from fpipe.graph.context import Sink
 from fpipe.graph.fitted import Fitted
 from fpipe.graph.graph import Graph, Joinable, as_graph
-from fpipe.measure.score import Measure, UndefinedError
+from fpipe.measure.score import Measure, UndefinedError, as_measure
 
 
 @value
@@ -30,10 +30,13 @@ class ResampleResult:
     """What resampling gave.
 
     Args:
-        resampling: how the rows were split.
-        splits: the splits.
-        predictions: the prediction on each test set.
-        fitted: the fitted graphs, where they were to be kept.
+        resampling: how the rows were split, as it was given to `resample`.
+        splits: one `Split` per fit: the positions of its training and test rows in the task, and
+            its ``place``, such as its fold counted from 0.
+        predictions: the `Prediction` on each test set, in the order of ``splits``; they hold the
+            truth and can be scored and filtered one by one. `prediction` gives them as one.
+        fitted: the `Fitted` graph of each split, in the same order; empty unless
+            ``resample(..., keep_fitted=True)``.
     """
 
     resampling: Resampling
@@ -101,13 +104,25 @@ class ResampleResult:
         """Return the predictions of all test sets as one."""
         return pool(self.predictions)
 
+    def confusion(self) -> pl.DataFrame:
+        """Return how many test rows of each class were predicted as each class, over all splits.
+
+        A row that is tested several times counts as often. The columns are as in
+        ``Prediction.confusion``.
+
+        Raises:
+            SchemaError: the predictions are of numbers.
+            DataError: the truth is unknown.
+        """
+        return self.prediction().confusion()
+
     def table(
         self, *by: str | Measure, undefined: Literal["error", "nan"] = "error"
     ) -> pl.DataFrame:
         """Return one row per split: its place (such as ``fold``), its sizes and its scores.
 
         Args:
-            *by: measures, or their names; one column each.
+            *by: measures, or their names, one by one: ``table("rmse", "mae")``; a column each.
             undefined: as in `score`.
         """
         places = [_place(i, split) for i, split in enumerate(self.splits)]
@@ -117,9 +132,12 @@ class ResampleResult:
         columns["train_rows"] = [len(split.train) for split in self.splits]
         columns["test_rows"] = [len(split.test) for split in self.splits]
         for one in by:
-            name = one if isinstance(one, str) else one.name
+            name = one if isinstance(one, str) else as_measure(one, self._kind()).name
             columns[name] = list(self.score(one, undefined=undefined))
         return pl.DataFrame(columns)
+
+    def _kind(self) -> str:
+        return self.predictions[0].kind.name
 
     def __repr__(self) -> str:
         return f"ResampleResult ({self.resampling!r})\n{self.table()}"
@@ -148,8 +166,8 @@ def resample(
         validate: as in `fit`, of each split's training rows; ``"test"`` validates on the test
             rows.
         keep_fitted: whether the fitted graphs are kept in the result.
-        executor: any ``concurrent.futures`` executor; by default folds run one by one. The
-            results are the same.
+        executor: any ``concurrent.futures`` executor, such as ``ThreadPoolExecutor(2)``; by
+            default folds run one by one. The results are the same.
         device: where networks are trained.
         interpreter: as in `fit`.
         sinks: where progress is reported (not with an executor of processes).
@@ -161,6 +179,8 @@ def resample(
         FpipeError: as in `fit`.
     """
     whole, own_key = as_graph(graph), require_key(key, "resample")
+    check_sinks(sinks)
+    _check_executor(executor)
     _check(task, resampling)
     splits = resampling.splits(task, own_key.fold_in("splits"))
     settings = {"device": device, "interpreter": interpreter, "sinks": tuple(sinks)}
@@ -200,6 +220,21 @@ def _check(task: Any, resampling: Any) -> None:
             got=repr(resampling)[:80],
             fix="fp.cv(5)",
         )
+
+
+def _check_executor(executor: Any) -> None:
+    if executor is None or (
+        callable(getattr(executor, "map", None)) and not isinstance(executor, type)
+    ):
+        return
+    name = getattr(executor, "__name__", type(executor).__name__)
+    raise ParameterError(
+        f"'{name}' does not run folds.",
+        expected="an executor of concurrent.futures, or None",
+        got=repr(executor),
+        fix=f"executor=concurrent.futures.ThreadPoolExecutor("
+        f"{executor if isinstance(executor, int) else 2})",
+    )
 
 
 def _rows(task: Task, positions: NDArray[np.int64]) -> Task:

@@ -79,8 +79,8 @@ def _feeds(left: Wiring, right: Wiring) -> tuple[tuple[int, ...], ...]:
     if gives == 1 and takes > 1:
         return tuple((0,) for _ in range(takes))
     raise GraphError(
-        f"the left graph has {_count(gives, 'output')} but the right graph has "
-        f"{_count(takes, 'input')}.",
+        f"the left graph has {counted(gives, 'output')} but the right graph has "
+        f"{counted(takes, 'input')}.",
         expected="as many outputs as inputs, one output, or one variadic input",
         got=f"left outputs  ({_listed(left.output_ports)})\nright inputs  ({_listed(right.ports)})",
         at=f"{_ends(left)} >> {_starts(right)}",
@@ -145,5 +145,6 @@ def _starts(wiring: Wiring) -> str:
     return " & ".join(dict.fromkeys(readers)) or "the empty graph"
 
 
-def _count(n: int, noun: str) -> str:
+def counted(n: int, noun: str) -> str:
+    """Return a number with its noun: ``1 output``, ``2 outputs``."""
     return f"{n} {noun}" + ("" if n == 1 else "s")

@@ -63,6 +63,13 @@ class Graph(Wiring):
         Raises:
             ParameterError: a path leads nowhere, or a value is not accepted.
         """
+        if not isinstance(changes, Mapping):
+            raise ParameterError(
+                f"set takes a mapping of paths to values, not {type(changes).__name__}.",
+                expected="a dict such as {'linear.out_features': 32}",
+                got=repr(changes),
+                fix="graph.set({path: value})",
+            )
         return settings.set_params(self, changes)
 
     def named(self, label: str) -> Graph:
@@ -166,21 +173,51 @@ def as_graph(thing: Joinable | Op) -> Graph:
             joined = compose.beside(joined, as_graph(one))
         return joined
     raise GraphError(
-        f"{type(thing).__name__} cannot be joined to a graph.",
+        f"{_kind_of(thing)} cannot be joined to a graph.",
         expected="a graph, an operator, or a tuple of them",
-        got=repr(thing)[:60],
+        got=_shown(thing),
         fix=_join_fix(thing),
     )
+
+
+def _kind_of(thing: Any) -> str:
+    names = {str: "a string", type(None): "None", list: "a list", dict: "a dict"}
+    if callable(thing) and hasattr(thing, "__name__"):
+        return f"the {'class' if isinstance(thing, type) else 'function'} '{thing.__name__}'"
+    return names.get(type(thing), type(thing).__name__)
+
+
+def _shown(thing: Any) -> str:
+    text = " ".join(repr(thing).split())
+    return text if len(text) <= 60 else f"{text[:58]} …"
 
 
 def _join_fix(thing: Any) -> str:
     if isinstance(thing, list):
         return "join its members with >> or &"
+    if isinstance(thing, str):
+        name = thing if thing.isidentifier() else "relu"
+        return f"write {name}(...) without quotes: operators are functions, e.g. nn.relu()"
     name = getattr(thing, "__name__", type(thing).__name__)
     module = getattr(thing, "__module__", None) or type(thing).__module__
     if module.startswith("torch"):
         return f"nn.module({module.split('.')[0]}.nn.{name})"
-    return "call it first, e.g. nn.relu()" if callable(thing) else "wrap it in an operator"
+    if callable(thing):
+        return _call_fix(thing, name)
+    if hasattr(thing, "outline"):
+        return f"the graph comes before the {name.lower()}: fp.fit(graph, {name.lower()}, key=...)"
+    return "give an operator, such as nn.relu() or ops.scale()"
+
+
+def _call_fix(thing: Any, name: str) -> str:
+    """Return the fix for a function or a class that was not called."""
+    if isinstance(thing, type):
+        return f"make one of it: {name}(...)"
+    if hasattr(thing, "__signature__"):
+        return f"call it: {name}(...)"
+    if not name.isidentifier():
+        return "as a layer: nn.fn(function)"
+    return f"call it if it makes an operator: {name}(...); as a layer: nn.fn({name})"
 
 
 def operator(cls: Callable[_P, Op]) -> Callable[_P, Graph]:
@@ -200,6 +237,15 @@ def operator(cls: Callable[_P, Op]) -> Callable[_P, Graph]:
     return make
 
 
+def _positional_fix(name: str, positional: list[str], names: list[str]) -> str:
+    named = [one for one in names if one not in (*positional, "id")]
+    if not (positional or named):
+        return f"write {name}()"
+    if not named:
+        return f"give at most {compose.counted(len(positional), 'value')}: {', '.join(positional)}"
+    return f"give parameters by name: {', '.join(named)}"
+
+
 def _check_names(cls: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
     names = [a.name for a in attrs.fields(cls) if a.init and a.name != "overrides"]
     left_out: Mapping[str, str] = getattr(cls, "left_out", {})
@@ -214,8 +260,9 @@ def _check_names(cls: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> 
     positional = [a.name for a in attrs.fields(cls) if a.init and not a.kw_only]
     if len(args) > len(positional):
         raise ParameterError(
-            f"{cls.name} takes {len(positional)} positional parameters but got {len(args)}.",
+            f"{cls.name} takes {compose.counted(len(positional), 'positional parameter')} "
+            f"but got {len(args)}.",
             expected=", ".join(positional) or "none",
             got=", ".join(map(repr, args)),
-            fix="give parameters by name",
+            fix=_positional_fix(cls.name, positional, names),
         )

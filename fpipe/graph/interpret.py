@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 
 from pyrsistent import PMap, pmap
 
-from fpipe.core.errors import FpipeError, ParameterError
+from fpipe.core.errors import FpipeError, GraphError, ParameterError
 from fpipe.core.key import Key
 from fpipe.core.parameter import REQUIRED
 from fpipe.core.tree import items
-from fpipe.graph.compose import then
+from fpipe.graph.compose import counted, then
 from fpipe.graph.context import Context
 from fpipe.graph.flow import attach, detach, outline
 from fpipe.graph.op import Macro, MacroState, Op
@@ -145,10 +145,49 @@ def _fit_node(
     state = op.fit(train, key=key, context=context, **extra)
     if not wanted:
         return state, ()
-    leaving = op.fit_outputs(state, train, key=key, context=context)
+    leaving = _declared(op, op.fit_outputs(state, train, key=key, context=context))
     if valid is not None and not op.reads_valid:
-        leaving = attach(leaving, op.apply(state, valid, key=key, context=context))
+        leaving = attach(leaving, _applied(op, state, valid, key, context))
     return state, leaving
+
+
+def _applied(op: Op, state: Any, given: Values, key: Key, context: Context) -> Values:
+    return _declared(op, op.apply(state, given, key=key, context=context))
+
+
+def _declared(op: Op, leaving: Any) -> Values:
+    """Return what leaves an op, once it is seen to be what its output ports declare."""
+    ports = tuple(op.outputs)
+    if not isinstance(leaving, tuple) or len(leaving) != len(ports):
+        raise GraphError(
+            f"'{op.name}' declares {counted(len(ports), 'output')} and gives something else.",
+            expected=f"a tuple of {', '.join(map(repr, ports)) or 'nothing'}",
+            got=_kinds(leaving),
+            fix="return one value per output port, in a tuple, e.g. (task,)",
+        )
+    for port, value in zip(ports, leaving, strict=True):
+        if not isinstance(value, port.type):
+            raise GraphError(
+                f"what leaves '{op.name}' is not of the type that its output declares.",
+                expected=f"{port.type.__name__} at output '{port.name}'",
+                got=type(value).__name__,
+                fix=_output_fix(op, port, value),
+            )
+    return leaving
+
+
+def _kinds(leaving: Any) -> str:
+    if not isinstance(leaving, tuple):
+        return type(leaving).__name__
+    return f"a tuple of {', '.join(type(value).__name__ for value in leaving) or 'nothing'}"
+
+
+def _output_fix(op: Op, port: Port, value: Any) -> str:
+    if value is None:
+        return f"let '{op.name}' return a {port.type.__name__}; None often means a missing return"
+    if port.type.__name__ == "Task":
+        return "return the task with other columns, e.g. task.computed(expression)"
+    return f"return a {port.type.__name__}, or declare another type in {type(op).__name__}.outputs"
 
 
 def _check_set(op: Op) -> None:
@@ -167,10 +206,10 @@ def _apply_node(op: Op, state: Any, entering: Values, key: Key, context: Context
     if isinstance(op, Macro):
         return apply_graph(state.expansion, state.states, entering, key=key, context=context)
     given, valid = detach(entering)
-    leaving = op.apply(state, given, key=key, context=context)
+    leaving = _applied(op, state, given, key, context)
     if valid is None or op.reads_valid:
         return leaving
-    return attach(leaving, op.apply(state, valid, key=key, context=context))
+    return attach(leaving, _applied(op, state, valid, key, context))
 
 
 def _read_nodes(graph: Wiring, wanted: bool) -> frozenset[int]:
@@ -190,6 +229,7 @@ def located(place: str) -> Iterator[None]:
             raise
         raise error.located(place).with_traceback(error.__traceback__) from error.__cause__
     except Exception as error:
-        if not getattr(error, "__notes__", None):
+        # Others may have added what they know; the place is still missing then.
+        if not any(note.startswith("at ") for note in getattr(error, "__notes__", ())):
             error.add_note(f"at {place}")
         raise

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from pyrsistent import pmap
 
@@ -19,6 +19,14 @@ from fpipe.graph.ports import Node
 from fpipe.graph.wiring import Wiring, node_ids
 
 _W = TypeVar("_W", bound=Wiring)
+
+
+@runtime_checkable
+class Copied(Protocol):
+    """An op that repeats the graph under its empty prefix, as ``[0]``, ``[1]`` and so on."""
+
+    def copy(self, i: int) -> Any:
+        """Return the graph of one copy, before overrides; IndexError where there is none."""
 
 
 def params(wiring: Wiring) -> dict[str, Any]:
@@ -71,9 +79,9 @@ def set_params(wiring: _W, changes: Mapping[str, Any]) -> _W:
     by_node: dict[str, dict[str, Any]] = {}
     for path, value in exact.items():
         head, rest = split_head(path)
+        position = _find(wiring, head)
         if not rest:
-            raise _no_parameter(path, wiring)
-        _find(wiring, head)
+            raise _no_value(path, op_params(wiring.nodes[position].op), f"the node '{head}'")
         by_node.setdefault(head, {})[rest] = value
     ids = node_ids(wiring)
     nodes = tuple(
@@ -124,6 +132,8 @@ def _set_below(op: Op, below: Mapping[str, Any], place: str) -> Op:
             per_graph.setdefault(prefix, {})[path[len(prefix) + 1 :] if prefix else path] = value
     _check_overrides(op, overrides, place)
     for prefix, changes in per_graph.items():
+        if "" in changes:
+            raise _no_value(prefix, params(graphs[prefix]), "a graph").located(place)
         try:
             graphs[prefix] = set_params(graphs[prefix], changes)
         except ParameterError as error:
@@ -148,6 +158,8 @@ def _check_overrides(op: Op, overrides: Mapping[str, Any], place: str) -> None:
         head, rest = split_head(path)
         # A parameter of a node in the expansion has at least two steps: node and parameter.
         copied = isinstance(op, Macro) and head.startswith("[")
+        if copied and isinstance(op, Copied):
+            _copy_of(op, head, place)
         if (graphs and not copied) or not rest:
             raise ParameterError(
                 f"'{place}' has nothing at '{path}'.",
@@ -214,13 +226,49 @@ def _at_op(op: Op, rest: str, path: str) -> Any:
         return graphs[head] if not below else at(graphs[head], below)
     if "" in graphs and not rest.startswith("["):
         return at(graphs[""], rest)
-    if rest.startswith("[") and "" in graphs and below:
-        return at(graphs[""], below)
+    if rest.startswith("[") and isinstance(op, Copied):
+        return _at_copy(op, head, below, path)
     raise ParameterError(
         f"nothing stands at '{path}'.",
         expected=", ".join(op_params(op)),
         got=path,
         fix=did_you_mean(rest, op_params(op)),
+    )
+
+
+def _at_copy(op: Any, head: str, below: str, path: str) -> Any:
+    """Return what stands in one copy, as the network will have it."""
+    start = f"{head}."
+    changes = {
+        name[len(start) :]: value for name, value in items(op.overrides) if name.startswith(start)
+    }
+    graph = set_params(_copy_of(op, head, path), changes)
+    return at(graph, below) if below else graph
+
+
+def _copy_of(op: Any, head: str, place: str) -> Any:
+    number = head[1:-1]
+    try:
+        return op.copy(int(number) if number.isdigit() else -1)
+    except IndexError as error:
+        raise ParameterError(
+            f"'{place}' has no copy {head}.",
+            expected=str(error),
+            got=head,
+            at=place,
+            fix="raise n_blocks, or address all copies by a path without [...]",
+        ) from error
+
+
+def _no_value(path: str, below: Mapping[str, Any], what: str) -> ParameterError:
+    """Return the error for a value that is set where a graph stands."""
+    first = next(iter(below), None)
+    return ParameterError(
+        f"'{path}' leads to {what}, and only parameters can be set.",
+        expected=", ".join(f"{path}.{name}" for name in list(below)[:4]) or "nothing can be set",
+        got=path,
+        fix="build the graph anew with another operator there"
+        + (f", or set what stands below it, e.g. '{path}.{first}'" if first else ""),
     )
 
 

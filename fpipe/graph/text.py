@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from fpipe.graph.op import Op
+from fpipe.core.tree import items
+from fpipe.graph.op import Macro, Op
 from fpipe.graph.ports import Source
 from fpipe.graph.wiring import Wiring, node_ids
 
@@ -47,7 +48,14 @@ def _inside(op: Op) -> list[str]:
     for prefix, graph in op.graphs().items():
         body = describe(graph).splitlines()[1:]
         lines.extend([f"{prefix}:", *body] if prefix else [line[2:] for line in body])
+    if isinstance(op, Macro):
+        lines.extend(f"set {path} = {_short(value)}" for path, value in items(op.overrides))
     return lines
+
+
+def _short(value: object) -> str:
+    shown = repr(value)
+    return shown if len(shown) <= 40 else shown[:37] + "..."
 
 
 def _reads(sources: tuple[Source, ...], position: int, ids: tuple[str, ...]) -> str:

@@ -9,10 +9,11 @@ import polars as pl
 from numpy.typing import NDArray
 from pyrsistent import pmap
 
-from fpipe.core.errors import DataError
+from fpipe.core.errors import DataError, ParameterError
 from fpipe.core.key import Key
+from fpipe.core.parameter import REQUIRED
 from fpipe.core.value import descriptor
-from fpipe.data.kind import Classification
+from fpipe.data.kind import Classification, Kind
 from fpipe.data.prediction import Prediction, predicted_classes, predicted_numbers
 from fpipe.data.task import Task, check_learnable
 from fpipe.graph.context import Context
@@ -44,11 +45,14 @@ class SklearnLearner(EstimatorOp):
         target = check_learnable(task)
         columns = numeric_features(task, self.code.name)
         made = make(self.code, self.settings, key)
+        _check_kind(made, task.kind)
         weight = task.role("weight")
         extra = {} if weight is None else {"sample_weight": weight.cast(pl.Float64).to_numpy()}
         classes = isinstance(task.kind, Classification)
         y = np.array(target.to_list(), dtype=object if classes else np.float64)
         fit_estimator(made, matrix(task, columns), y, **extra)
+        if classes and not hasattr(made, "classes_"):
+            raise _other_kind(made, task.kind, "an estimator without classes_")
         return kept(made, columns)
 
     def apply(
@@ -66,10 +70,12 @@ class SklearnLearner(EstimatorOp):
 
     def infer(self, types: tuple[Any, ...], *, key: Key, context: Context) -> tuple[Any, ...]:
         """A prediction."""
-        del key, context
+        del context
         self.code.resolve()
         if not types[0].open:
             numeric_features(types[0], self.code.name)
+        if REQUIRED not in self.settings.values():
+            _check_kind(make(self.code, self.settings, key), types[0].kind)
         return (Prediction,)
 
 
@@ -84,7 +90,7 @@ def sklearn(code: Any, *, id: str | None = None, **settings: Any) -> Graph:
         **settings: its arguments.
 
     Raises:
-        ParameterError: the class does not take an argument.
+        ParameterError: the class does not take an argument, or is not for the kind of task.
         DataError: the estimator refuses the data.
 
     Example:
@@ -96,6 +102,50 @@ def sklearn(code: Any, *, id: str | None = None, **settings: Any) -> Graph:
         0.0
     """
     return node(SklearnLearner(estimator_class(code), pmap(settings), id=id))
+
+
+def _check_kind(made: Any, kind: Kind) -> None:
+    """Raise ParameterError where an estimator does not predict what a kind of task asks for."""
+    found, wanted = _type_of(made), _WANTED[kind.name]
+    unknown = found is None and hasattr(made, "predict")
+    if found != wanted and not unknown:
+        words = "no predictor" if found is None else f"a {found.replace('_', ' ')}"
+        raise _other_kind(made, kind, words)
+
+
+_WANTED = {"classification": "classifier", "regression": "regressor"}
+
+
+def _type_of(made: Any) -> str | None:
+    """Return what scikit-learn says that an estimator is; None where it does not say."""
+    try:
+        from sklearn.utils import get_tags  # noqa: PLC0415
+
+        found: str | None = get_tags(made).estimator_type
+    except (ImportError, AttributeError, TypeError):
+        # Older releases of scikit-learn, and classes that are not derived from its own.
+        return getattr(made, "_estimator_type", None)
+    return found
+
+
+def _other_kind(made: Any, kind: Kind, words: str) -> ParameterError:
+    name, wanted = type(made).__name__, _WANTED[kind.name]
+    scaler = hasattr(made, "transform") and not hasattr(made, "predict")
+    return ParameterError(
+        f"{name} is {words}, and the task is a {kind.name}.",
+        expected=f"a {wanted} of scikit-learn",
+        got=words,
+        fix=f"ops.sklearn({name}), before a learner"
+        if scaler
+        else f"use the {wanted} of that family"
+        + (f", such as {_EXAMPLES[wanted]}" if wanted in _EXAMPLES else ""),
+    )
+
+
+_EXAMPLES = {
+    "classifier": '"sklearn.tree:DecisionTreeClassifier"',
+    "regressor": '"sklearn.tree:DecisionTreeRegressor"',
+}
 
 
 def _probabilities(made: Any, x: Any, kind: Classification) -> NDArray[np.float64]:
@@ -119,5 +169,10 @@ def _call(made: Any, method: str, x: Any) -> Any:
         return getattr(made, method)(x)
     except ValueError as error:
         raise DataError(
-            f"{type(made).__name__} refuses these rows.", got=str(error)[:300]
+            f"{type(made).__name__} refuses these rows.",
+            expected="rows like those that it was fitted on",
+            got=str(error).splitlines()[0][:300],
+            fix="fill what is missing first, with ops.impute_median() or ops.impute_hist()"
+            if np.isnan(x).any()
+            else "predict on rows like those at fit",
         ) from error

@@ -11,7 +11,7 @@ from pyrsistent import PMap, pmap
 
 from fpipe.core.code import Opaque, Ref, as_code
 from fpipe.core.errors import GraphError, ParameterError, SchemaError
-from fpipe.core.parameter import REQUIRED, integer, number, parameter, real
+from fpipe.core.parameter import REQUIRED, integer, number, optional, parameter, real
 from fpipe.core.tree import items
 from fpipe.core.value import descriptor, evolve
 from fpipe.data.prediction import Prediction
@@ -27,7 +27,7 @@ from fpipe.learners.signature import (
     hyper_parameters,
     unknown_name,
 )
-from fpipe.learners.training import A_LOSS, AN_OPTIMIZER, TRAINING, as_loss, trained
+from fpipe.learners.training import A_LOSS, AN_OPTIMIZER, TRAINING, as_loss, as_optimizer, trained
 from fpipe.net.layers.module import Foreign
 from fpipe.nn import ingress_categorical, ingress_numeric, ingress_tensor
 from fpipe.nn.layers.foreign import Module, hold
@@ -49,7 +49,7 @@ class ModuleLearner(Macro):
         epochs: as in ``nn.model``.
         loss: the loss; None for the one that suits the task.
         optimizer: the optimizer.
-        lr: its learning rate.
+        lr: its learning rate; None for its own, or 0.001.
         batch_size: rows per step.
         patience: as in ``nn.model``.
     """
@@ -64,8 +64,8 @@ class ModuleLearner(Macro):
     takes_task: bool = False
     epochs: int = parameter(default=REQUIRED, check=integer(0))
     loss: Any = parameter(default=None, check=A_LOSS, convert=as_loss)
-    optimizer: Any = parameter(default="adam", check=AN_OPTIMIZER)
-    lr: float = parameter(default=1e-3, check=number(0.0), convert=real)
+    optimizer: Any = parameter(default="adam", check=AN_OPTIMIZER, convert=as_optimizer)
+    lr: float | None = parameter(default=None, check=optional(number(0.0)), convert=real)
     batch_size: int = parameter(default=32, check=integer(1))
     patience: int = parameter(default=0, check=integer(0))
 
@@ -125,7 +125,7 @@ def module(
     epochs: int = REQUIRED,
     loss: Any = None,
     optimizer: Any = "adam",
-    lr: float = 1e-3,
+    lr: float | None = None,
     batch_size: int = 32,
     patience: int = 0,
     id: str | None = None,
@@ -145,10 +145,10 @@ def module(
             selector such as ``ops.numeric()`` or names of features, for the ingress that suits
             them.
         epochs: how often training goes through the rows.
-        loss: name of the loss, a loss value, or a function; by default ``"mse"`` or
+        loss: name of the loss, what ``nn.loss(...)`` gives, or a function; by default ``"mse"`` or
             ``"cross_entropy"`` by the task.
-        optimizer: name of the optimizer, or an optimizer value.
-        lr: its learning rate.
+        optimizer: name of the optimizer, or what ``nn.optimizer(...)`` gives.
+        lr: its learning rate; by default that of ``nn.optimizer(...)``, and 0.001 for a name.
         batch_size: rows per step.
         patience: as in ``nn.model``.
         id: the node's id.

@@ -25,7 +25,7 @@ from fpipe.data.task import Task
 from fpipe.graph.graph import Graph, operator
 from fpipe.graph.op import Macro
 from fpipe.graph.ports import Port
-from fpipe.learners.training import A_LOSS, AN_OPTIMIZER, as_loss, trained
+from fpipe.learners.training import A_LOSS, AN_OPTIMIZER, as_loss, as_optimizer, trained
 from fpipe.nn import dropout, head, ingress_numeric, ingress_tensor, linear
 from fpipe.nn.layers.named import ACTIVATION_NAME, activation
 
@@ -41,6 +41,9 @@ class MLP(Macro):
     Per hidden layer: linear, activation, dropout; then the head. Features are numbers, or one
     column with a vector in every row.
 
+    ``graph.set`` also reaches the nodes that it stands for (``"mlp.optimizer.lr"``). What is set so
+    comes last: it wins over the learner's own parameter (``"mlp.lr"``), whatever was set first.
+
     Args:
         neurons: width of each hidden layer; none gives a linear model.
         epochs: how often training goes through the rows.
@@ -48,12 +51,13 @@ class MLP(Macro):
         activation_args: its parameters by name.
         n_layers: how often the one width in ``neurons`` is repeated.
         dropout: probability of a zero after every activation.
-        optimizer: name of the optimizer, or an optimizer value.
-        lr: its learning rate.
+        optimizer: name of the optimizer, or what ``nn.optimizer(...)`` gives.
+        lr: its learning rate; by default that of ``nn.optimizer(...)``, and 0.001 for a name.
         batch_size: rows per step.
         patience: as in ``nn.model``.
-        loss: name of the loss, a loss value, or a function; by default ``"mse"`` or
-            ``"cross_entropy"`` by the task.
+        loss: name of the loss, what ``nn.loss(...)`` gives (such as
+            ``nn.loss("cross_entropy", class_weight={"spam": 2.0})``), or a function; by default
+            ``"mse"`` or ``"cross_entropy"`` by the task.
 
     Raises:
         ParameterError: ``n_layers`` is given with other than one width, or the activation has
@@ -79,8 +83,8 @@ class MLP(Macro):
     epochs: int = parameter(default=REQUIRED, check=integer(0))
     activation: str = parameter(default="relu", check=ACTIVATION_NAME)
     dropout: float = parameter(default=0.1, check=number(0.0, 1.0), convert=real)
-    optimizer: Any = parameter(default="adamw", check=AN_OPTIMIZER)
-    lr: float = parameter(default=1e-3, check=number(0.0), convert=real)
+    optimizer: Any = parameter(default="adamw", check=AN_OPTIMIZER, convert=as_optimizer)
+    lr: float | None = parameter(default=None, check=optional(number(0.0)), convert=real)
     batch_size: int = parameter(default=32, check=integer(1))
     patience: int = parameter(default=0, check=integer(0))
     loss: Any = parameter(default=None, check=A_LOSS, convert=as_loss)

@@ -9,27 +9,47 @@ from fpipe.data.kind import Classification, Kind
 from fpipe.graph.graph import Graph
 from fpipe.measure.loss import Loss, own_loss
 from fpipe.nn import loss, model, optimizer
+from fpipe.nn.configure import SetLoss, SetOptimizer
 from fpipe.optim.optimizer import Optimizer
 
 TRAINING = ("epochs", "loss", "optimizer", "lr", "batch_size", "patience")
 """The parameters that every ready network has."""
 
 A_LOSS = Check(
-    "the name of a loss, a loss value, a function or the class of a module, or None",
+    "the name of a loss, what nn.loss(...) gives, a function or the class of a module, or None",
     lambda x: x is None or isinstance(x, Loss) or (isinstance(x, str) and bool(x)),
 )
 """Accepts what stands for a loss."""
 
 AN_OPTIMIZER = Check(
-    "the name of an optimizer, or an optimizer value",
+    "the name of an optimizer, or what nn.optimizer(...) gives",
     lambda x: isinstance(x, Optimizer) or (isinstance(x, str) and bool(x)),
 )
 """Accepts what stands for an optimizer."""
 
 
 def as_loss(given: Any) -> Any:
-    """Return code of one's own as a loss; names and losses as they are."""
+    """Return code of one's own, or what ``nn.loss`` gives, as a loss; all else as it is.
+
+    Example:
+        >>> as_loss(loss("huber", delta=2.0))
+        Huber(reduction='mean', delta=2.0)
+    """
+    op = _only_op(given)
+    if isinstance(op, SetLoss):
+        return op.loss
     return own_loss(given, {}) if callable(given) and not isinstance(given, Loss) else given
+
+
+def as_optimizer(given: Any) -> Any:
+    """Return what ``nn.optimizer`` gives as an optimizer value; all else as it is."""
+    op = _only_op(given)
+    return op.optimizer if isinstance(op, SetOptimizer) else given
+
+
+def _only_op(given: Any) -> Any:
+    alone = isinstance(given, Graph) and len(given.nodes) == 1
+    return given.nodes[0].op if alone else None
 
 
 def default_loss(kind: Kind) -> str:
@@ -54,6 +74,17 @@ def trained(network: Graph, learner: Any, kind: Kind) -> Graph:
     return (
         network
         >> loss(learner.loss if learner.loss is not None else default_loss(kind))
-        >> optimizer(learner.optimizer, lr=learner.lr)
+        >> _optimizer(learner.optimizer, learner.lr)
         >> model(epochs=learner.epochs, batch_size=learner.batch_size, patience=learner.patience)
     )
+
+
+_RATE = 1e-3
+"""The learning rate of an optimizer that is given by its name alone."""
+
+
+def _optimizer(given: str | Optimizer, lr: float | None) -> Graph:
+    """Return the operator of an optimizer; a value keeps its own rate unless another is given."""
+    if lr is None and isinstance(given, Optimizer):
+        return optimizer(given)
+    return optimizer(given, lr=_RATE if lr is None else lr)

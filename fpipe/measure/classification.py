@@ -40,6 +40,50 @@ def _balanced_accuracy(c: Compared) -> float:
     return float((table.diagonal()[here] / sizes[here]).mean())
 
 
+def _precision_macro(c: Compared) -> float:
+    """Mean over the classes that occur of their precision, the share of right predictions of it.
+
+    A class occurs where it is true or predicted; the precision of one that is not predicted is 0.
+    """
+    hits, _, said = _per_class(c)
+    return float(_shares(hits, said).mean())
+
+
+def _recall_macro(c: Compared) -> float:
+    """Mean over the classes that occur of their recall, the share of their rows that are found.
+
+    A class occurs where it is true or predicted; the recall of one that is not true is 0, where
+    ``balanced_accuracy`` leaves it out.
+    """
+    hits, true, _ = _per_class(c)
+    return float(_shares(hits, true).mean())
+
+
+def _f1_macro(c: Compared) -> float:
+    """Mean over the classes that occur of their F1 score, which is 0 where nothing is right."""
+    hits, true, said = _per_class(c)
+    return float(_shares(2 * hits, true + said).mean())
+
+
+def _f1_weighted(c: Compared) -> float:
+    """Mean of the F1 scores of the classes, weighted by their true rows."""
+    hits, true, said = _per_class(c)
+    return float(_shares(2 * hits, true + said) @ true / true.sum())
+
+
+def _per_class(c: Compared) -> tuple[Array, Array, Array]:
+    """Return right, true and predicted rows of every class that occurs, ``[class]`` each."""
+    table = confusion(c)
+    hits, true, said = table.diagonal(), table.sum(axis=1), table.sum(axis=0)
+    here = (true + said) > 0
+    return hits[here], true[here], said[here]
+
+
+def _shares(part: Array, whole: Array) -> Array:
+    """Return quotients, and 0 for 0 out of 0."""
+    return part / np.where(whole > 0, whole, 1)
+
+
 def _mcc(c: Compared) -> float:
     """Matthews correlation coefficient of truth and response; 0 where one of them is constant.
 
@@ -172,6 +216,10 @@ CLASSIFICATION: tuple[Rule, ...] = (
     _rule("accuracy", _accuracy, False),
     _rule("error_rate", _error_rate, True),
     _rule("balanced_accuracy", _balanced_accuracy, False),
+    _rule("precision_macro", _precision_macro, False),
+    _rule("recall_macro", _recall_macro, False),
+    _rule("f1_macro", _f1_macro, False),
+    _rule("f1_weighted", _f1_weighted, False),
     _rule("mcc", _mcc, False, (-1.0, 1.0)),
     _rule("cohen_kappa", _cohen_kappa, False, (-1.0, 1.0)),
     _rule(

@@ -24,6 +24,7 @@ __all__ = [
     "Measure",
     "UndefinedError",
     "about",
+    "as_measure",
     "check_measure",
     "measure",
     "parameters_of",
@@ -62,6 +63,47 @@ def measure(name: str, **parameters: Any) -> Measure:
     plain, inside = read_name(name) if isinstance(name, str) else (name, {})
     rule = _rule(plain, f"there is no measure {plain!r}.")
     return evolve(rule.measure, parameters=rule.settle(inside | parameters))
+
+
+def as_measure(by: Any, kind: str | None = None) -> Measure:
+    """Return what a prediction is to be scored by as a measure.
+
+    Args:
+        by: a measure, or its standard name.
+        kind: ``"classification"`` or ``"regression"``: whose names an error lists; all if None.
+
+    Raises:
+        ParameterError: it is neither, or the name is unknown.
+
+    Example:
+        >>> as_measure("rmse")
+        measure('rmse')
+    """
+    if isinstance(by, Measure):
+        return by
+    if isinstance(by, str):
+        plain, inside = read_name(by)
+        rule = _rule(plain, f"there is no measure {plain!r}.", kind)
+        return evolve(rule.measure, parameters=rule.settle(inside))
+    shown = repr(by) if isinstance(by, list | tuple) else type(by).__name__
+    raise ParameterError(
+        f"a score is by a measure, and this is of type {type(by).__name__}.",
+        expected="a measure, or its name such as " + " or ".join(map(repr, _usual(kind)[:2])),
+        got=getattr(by, "__name__", shown),
+        fix=_measure_fix(by),
+    )
+
+
+def _measure_fix(by: Any) -> str:
+    if isinstance(by, list | tuple):
+        return f"give the names one by one: {', '.join(map(repr, by[:4]))}"
+    if callable(by):
+        return "call it yourself: function(prediction.truth, prediction.response)"
+    return "give the name of a measure"
+
+
+def _usual(kind: str | None) -> tuple[str, ...]:
+    return _USUAL.get(str(kind), ("accuracy", "rmse"))
 
 
 def parameters_of(measure: Measure) -> dict[str, Any]:
@@ -160,7 +202,7 @@ def check_measure(measure: Measure, classes: tuple[str, ...]) -> None:
             f"{measure.name}: a measure for 2 classes meets {len(classes)} classes.",
             expected="2 classes",
             got=shortened(classes),
-            fix="use 'log_loss' or 'accuracy'",
+            fix=_fix_for_many(measure.rule),
         )
     _rule(measure.rule, f"there is no rule to score {measure.rule!r}.").arguments(measure)
 
@@ -171,12 +213,38 @@ _USUAL = {
 }
 
 
-def _rule(name: Any, message: str) -> Rule:
+_OTHERWISE = pmap(
+    {
+        "auc": "roc_auc",
+        "auroc": "roc_auc",
+        "average_precision": "pr_auc",
+        "acc": "accuracy",
+        "logloss": "log_loss",
+        "cross_entropy": "log_loss",
+        "kappa": "cohen_kappa",
+        "f1_score": "f1",
+        "mean_squared_error": "mse",
+        "mean_absolute_error": "mae",
+    }
+)
+"""What measures are called elsewhere."""
+
+
+def _fix_for_many(rule: str) -> str:
+    """Return the fix for a measure of two classes that meets more."""
+    if f"{rule}_macro" in _RULES:
+        return f"use '{rule}_macro', the mean over the classes"
+    return "use 'log_loss' or 'accuracy'"
+
+
+def _rule(name: Any, message: str, kind: str | None = None) -> Rule:
     if name in _RULES:
         return _RULES[name]
+    known = [each.rule for each in MEASURES if kind in (None, each.kind)]
+    other = _OTHERWISE.get(name) if isinstance(name, str) else None
     raise ParameterError(
         message,
-        expected=", ".join(each.rule for each in MEASURES),
+        expected=", ".join(known),
         got=repr(name),
-        fix=did_you_mean(str(name), _RULES),
+        fix=f"did you mean '{other}'?" if other in known else did_you_mean(str(name), known),
     )

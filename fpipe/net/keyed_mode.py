@@ -20,10 +20,18 @@ class KeyedMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
         generator: where the draws come from; private to this mode, which moves it. Without one,
             whatever draws is refused.
         own: whether code that brings a generator of its own may draw from that.
+        evaluated: the name of code that runs outside training, for the message; None otherwise.
     """
 
-    def __init__(self, generator: torch.Generator | None, *, own: bool = False) -> None:
+    def __init__(
+        self,
+        generator: torch.Generator | None,
+        *,
+        own: bool = False,
+        evaluated: str | None = None,
+    ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
+        self._evaluated = evaluated
         self._generator = generator
         self._own = own
 
@@ -35,6 +43,14 @@ class KeyedMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
             return func(*args, **kwargs)
         if self._own and kwargs.get("generator") is not None:
             return func(*args, **kwargs)
+        if self._generator is None and self._evaluated is not None:
+            raise StateError(
+                f"{self._evaluated} draws random numbers outside training.",
+                expected="draws while training only, so that predictions do not change",
+                got=f"the operation {func}",
+                fix="draw where training is True: an argument training of a function, "
+                "self.training of a module",
+            )
         if self._generator is None:
             raise StateError(
                 f"the operation {func} draws, but nothing was given to draw from.",

@@ -9,7 +9,7 @@ import torch
 from pyrsistent import PMap, pmap
 from torch import Tensor
 
-from fpipe.core.errors import FpipeError, ShapeError
+from fpipe.core.errors import DataError, FpipeError, ParameterError, ShapeError
 from fpipe.core.key import Key
 from fpipe.core.tree import items, sorted_keys
 from fpipe.core.value import descriptor, value
@@ -75,7 +75,12 @@ class Network:
         return self.order or sorted_keys(self.inputs)
 
     def init(self, key: Key) -> tuple[PMap[str, Tensor], PMap[str, Tensor]]:
-        """Return initial parameters and buffers by full name (``"linear.weight"``)."""
+        """Return initial parameters and buffers by full name (``"linear.weight"``).
+
+        Raises:
+            ParameterError: something else than a key is given.
+        """
+        _check_key(key)
         return init_layers(self, {path: key.fold_in(path) for path in self.layers})
 
     def count(self) -> int:
@@ -109,7 +114,11 @@ class Network:
         return outputs, pmap(new)
 
     def bind(self, key: Key) -> Model:
-        """Return a callable model with freshly drawn parameters."""
+        """Return a callable model with freshly drawn parameters.
+
+        Raises:
+            ParameterError: something else than a key is given.
+        """
         params, buffers = self.init(key)
         return Model(self, params, buffers)
 
@@ -143,6 +152,10 @@ class Model:
         Args:
             *inputs: one tensor per input in the order in which they were declared, ``[batch, …]``.
             **named: the same by name.
+
+        Raises:
+            ShapeError: the number of inputs or their shapes are others.
+            DataError: an input is no tensor, or has another dtype.
         """
         given = dict(zip(self.network.input_names, inputs, strict=False)) | named
         missing = [name for name in self.network.input_names if name not in given]
@@ -151,10 +164,36 @@ class Model:
                 f"the network has {len(self.network.inputs)} inputs.",
                 expected=", ".join(self.network.input_names),
                 got=f"{len(inputs)} by position, {', '.join(named) or 'none'} by name",
+                fix="give one tensor per input",
             )
+        for name, x in given.items():
+            self._check_input(name, x)
         self.network.shapes({name: tuple(x.shape) for name, x in given.items()})
         outputs, _ = self.network.apply(self.params, self.buffers, given)
         return outputs[0] if len(outputs) == 1 else outputs
+
+    def _check_input(self, name: str, x: object) -> None:
+        declared = self.network.inputs[name].dtype
+        floats = [t.dtype for t in self.params.values() if t.is_floating_point()]
+        wanted = floats[0] if floats and declared.is_floating_point else declared
+        if not isinstance(x, Tensor):
+            raise DataError(
+                f"the input '{name}' is no tensor.",
+                expected=f"a tensor of dtype {wanted}",
+                got=type(x).__name__,
+                at=name,
+                fix=f"torch.as_tensor({name}, dtype={wanted})",
+            )
+        # Without weights any floating dtype will do.
+        free = not floats and declared.is_floating_point and x.is_floating_point()
+        if x.dtype != wanted and not free:
+            raise DataError(
+                f"the input '{name}' has another dtype than the network.",
+                expected=str(wanted),
+                got=str(x.dtype),
+                at=name,
+                fix=f"{name}.to({wanted})",
+            )
 
     def __repr__(self) -> str:
         return f"Model of {self.network!r}"
@@ -259,18 +298,34 @@ def execute(
     found: dict[str, tuple[Tensor, ...]] = {}
     for path, layer, wires, param_names, buffer_names in steps:
         entering = tuple(inputs[w.source] if w.is_input else found[w.source][w.port] for w in wires)
-        layer.check(entering, training)
-        found[path], changed = layer.apply(
-            {short: params[full] for short, full in param_names},
-            {short: new[full] for short, full in buffer_names},
-            entering,
-            (draws or {}).get(path, {}),
-            training,
-        )
+        try:
+            layer.check(entering, training)
+            found[path], changed = layer.apply(
+                {short: params[full] for short, full in param_names},
+                {short: new[full] for short, full in buffer_names},
+                entering,
+                (draws or {}).get(path, {}),
+                training,
+            )
+        except FpipeError as error:
+            raise error.located(path).with_traceback(error.__traceback__) from error.__cause__
+        except Exception as error:
+            error.add_note(f"at {path}")
+            raise
         for short, full in buffer_names:
             new[full] = changed[short]
     outputs = tuple(inputs[w.source] if w.is_input else found[w.source][w.port] for w in wanted)
     return outputs, new
+
+
+def _check_key(key: object) -> None:
+    if not isinstance(key, Key):
+        raise ParameterError(
+            "initial weights are drawn from a key.",
+            expected="a key",
+            got=f"{key!r} ({type(key).__name__})"[:80],
+            fix=f"fp.key({key})" if isinstance(key, int) else "fp.key(0)",
+        )
 
 
 def _below(names: tuple[str, ...], path: str) -> tuple[tuple[str, str], ...]:

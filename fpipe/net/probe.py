@@ -42,6 +42,10 @@ _ENOUGH = 2
 """How many runs must succeed before a size is believed."""
 
 
+_OF_SHAPES = (RuntimeError, ValueError, IndexError, AssertionError)
+"""Errors with which code refuses sizes; others come from the code itself."""
+
+
 class Probed(NamedTuple):
     """What a probe found: one shape and one dtype per output."""
 
@@ -160,11 +164,17 @@ def _run(trial: Trial, sizes: tuple[tuple[int, ...], ...]) -> Probed:
     except FpipeError:
         raise
     except Exception as error:
+        shaped = isinstance(error, _OF_SHAPES)
+        raised = _first_line(error) if shaped else f"{type(error).__name__}: {_first_line(error)}"
         raise ShapeError(
-            f"{trial.what} cannot take inputs of these shapes.",
-            expected="shapes that it accepts",
-            got=f"{', '.join(map(shown, sizes))}: {_first_line(error)}",
-            fix="change the layer before it, or its own sizes",
+            f"{trial.what} cannot take inputs of these shapes."
+            if shaped
+            else f"{trial.what} raises {type(error).__name__} when it is tried.",
+            expected="shapes that it accepts" if shaped else "code that runs",
+            got=f"{', '.join(map(shown, sizes))}: {raised}",
+            fix="change the layer before it, or its own sizes"
+            if shaped
+            else f"mend the code of {trial.what}",
         ) from error
     outputs = tuple(out) if isinstance(out, tuple | list) else (out,)
     if not outputs or not all(isinstance(x, Tensor) for x in outputs):

@@ -69,13 +69,26 @@ class Block(Macro):
         """Return the copies behind each other, wrapped as ``[0]``, ``[1]`` and so on."""
         copies = identity(len(self.graph.ports))
         for i in range(self.n_blocks):
-            copies = copies >> wrap(self._copy(i), id=f"[{i}]")
+            copies = copies >> wrap(self.copy(i), id=f"[{i}]")
         return copies
 
-    def _copy(self, i: int) -> Graph:
+    def copy(self, i: int) -> Graph:
+        """Return copy ``i`` with the changes that ``each`` gives for it.
+
+        Raises:
+            IndexError: there is no such copy.
+            ParameterError: ``each`` gives no changes, or such that the graph does not take.
+        """
+        if i < 0 or (self.n_blocks is not REQUIRED and i >= self.n_blocks):
+            last = "[i]" if self.n_blocks is REQUIRED else f"[{self.n_blocks - 1}]"
+            raise IndexError(f"[0] to {last}" if self.n_blocks != 0 else "no copies: n_blocks is 0")
         if self.each is None:
             return self.graph
-        changes = self.each.resolve()(i)
+        try:
+            changes = self.each.resolve()(i)
+        except Exception as error:
+            error.add_note(f"in each={self.each.name} of a block, for copy {i}")
+            raise
         if not isinstance(changes, Mapping):
             raise ParameterError(
                 f"{self.each.name} does not give the changes of copy {i}.",
@@ -83,7 +96,16 @@ class Block(Macro):
                 got=repr(changes)[:80],
                 fix='each=lambda i: {"linear.out_features": 8 * (i + 1)}',
             )
-        return self.graph.set(changes)
+        try:
+            return self.graph.set(changes)
+        except ParameterError as error:
+            raise ParameterError(
+                f"each of a block, for copy {i}: {error.rule}",
+                expected=error.expected,
+                got=error.got,
+                at=error.at,
+                fix=error.fix,
+            ) from error
 
     def graphs(self) -> Mapping[str, Graph]:
         """Return the repeated graph; its paths follow the block's id directly."""

@@ -9,6 +9,7 @@ import attrs
 
 from fpipe.core.errors import ParameterError
 from fpipe.core.key import Key
+from fpipe.core.parameter import REQUIRED
 from fpipe.core.tree import fields_of
 from fpipe.core.value import descriptor, evolve
 from fpipe.graph.context import Context
@@ -32,6 +33,10 @@ class AddCallbacks(Op):
     outputs = (OUTPUT,)
 
     callbacks: Callbacks = ()
+
+    def __attrs_post_init__(self) -> None:
+        for name, callback in self.callbacks:
+            _check_fields(name, callback)
 
     def parameters(self) -> dict[str, Any]:
         """The fields of every callback, behind its id."""
@@ -116,6 +121,32 @@ def _check_callback(thing: Any) -> None:
             got="a class without it",
             fix=f"write @fpipe.callbacks.descriptor above class {type(thing).__name__}",
         )
+
+
+_PLAIN: Mapping[str, tuple[type, ...]] = {
+    "float": (float, int),
+    "int": (int,),
+    "bool": (bool,),
+    "str": (str,),
+}
+"""Annotation → what a field may hold; other annotations are not looked at."""
+
+
+def _check_fields(name: str, callback: Callback) -> None:
+    """Raise ParameterError where a field holds something else than it is annotated with."""
+    for field in fields_of(type(callback)):
+        kind = field.type if isinstance(field.type, str) else getattr(field.type, "__name__", "")
+        held = getattr(callback, field.name)
+        if kind not in _PLAIN or held is REQUIRED:
+            continue
+        boolean = isinstance(held, bool) and kind != "bool"
+        if boolean or not isinstance(held, _PLAIN[kind]):
+            raise ParameterError(
+                f"the callback '{name}': {field.name} cannot be {held!r}.",
+                expected=f"{kind}, as it is annotated",
+                got=f"{held!r} ({type(held).__name__})"[:80],
+                fix=f"give {field.name} as {kind}",
+            )
 
 
 def _check_ids(given: Callbacks) -> None:

@@ -20,7 +20,7 @@ from fpipe.measure.loss import loss as named_loss
 from fpipe.nn.descriptor import ModelDescriptor, join
 from fpipe.nn.layer_op import DESCRIPTOR, OUTPUT
 from fpipe.nn.predicting import coded_classes
-from fpipe.optim.optimizer import Optimizer, optimizer_class
+from fpipe.optim.optimizer import OPTIMIZERS, Optimizer, optimizer_class
 
 
 @descriptor
@@ -180,23 +180,27 @@ def optimizer(optimizer: str | Optimizer, *, id: str | None = None, **parameters
         >>> optimizer("adamw", lr=0.1).at("optimizer.lr")
         0.1
     """
-    known = {optimizer: optimizer_class(optimizer)} if isinstance(optimizer, str) else {}
-    return node(SetOptimizer(_made(optimizer, known, Optimizer, "optimizer", parameters), id=id))
+    if isinstance(optimizer, Optimizer):
+        made = evolve(optimizer, **_checked(type(optimizer), parameters))
+    elif isinstance(optimizer, str):
+        cls = optimizer_class(optimizer)
+        made = cls(**_checked(cls, parameters))
+    else:
+        raise _no_optimizer(optimizer)
+    return node(SetOptimizer(made, id=id))
 
 
-def _made(
-    given: Any, known: Mapping[str, Any], cls: type, what: str, parameters: Mapping[str, Any]
-) -> Any:
-    if isinstance(given, cls):
-        return evolve(given, **_checked(type(given), parameters))
-    if given not in known:
-        raise ParameterError(
-            f"there is no {what} '{given}'.",
-            expected=", ".join(sorted(known)),
-            got=repr(given),
-            fix=did_you_mean(str(given), known),
-        )
-    return known[given](**_checked(known[given], parameters))
+def _no_optimizer(given: Any) -> ParameterError:
+    """Return the error for what is neither a name nor a value; a class of torch has a name here."""
+    by_class = {known.torch_class: known.name for known in OPTIMIZERS}
+    kind = given if isinstance(given, type) else type(given)
+    name = by_class.get(kind)
+    return ParameterError(
+        f"{kind.__name__} is no optimizer of fpipe.",
+        expected="one of " + ", ".join(sorted(by_class.values())) + ", or an optimizer value",
+        got=repr(given)[:80],
+        fix=f'nn.optimizer("{name or "adam"}", lr=1e-3)',
+    )
 
 
 def _checked(cls: Any, parameters: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -45,6 +45,14 @@ def network(graph: Joinable, **inputs: Shape | Input) -> Network:
             got=", ".join(inputs) or "none",
             fix="network(graph, x=(None, 10))",
         )
+    for port in body.ports:
+        if port.type not in (object, ModelDescriptor):
+            raise GraphError(
+                "a network without a task is built from layers only.",
+                expected="a graph whose inputs take a ModelDescriptor",
+                got=f"the input '{port.name}' takes a {port.type.__name__}",
+                fix="leave out ingress and table operators: network(nn.linear(3), x=(None, 4))",
+            )
     entering = tuple(_bare(name, given) for name, given in inputs.items())
     _, leaving = fit_graph(body, entering, key=key(0), context=Context(), wanted=True)
     for out in leaving:
@@ -53,15 +61,29 @@ def network(graph: Joinable, **inputs: Shape | Input) -> Network:
 
 
 def _bare(name: str, given: Shape | Input) -> ModelDescriptor:
+    if not isinstance(given, Input | tuple | list):
+        raise _no_shape(name, given)
     entering = given if isinstance(given, Input) else Input(tuple(given))
     shape = entering.shape
-    if not shape or any(n is not None and (not isinstance(n, int) or n < 0) for n in shape):
-        raise ParameterError(
-            f"{shape} is no shape.", expected="sizes of at least 0, None for unknown", got=shape
-        )
+    if not isinstance(shape, tuple) or not shape or not all(map(_is_size, shape)):
+        raise _no_shape(name, shape)
     return ModelDescriptor(
         ingress=pmap({name: Ingress(entering)}),
         pointers=(Pointer(Wire(name, is_input=True), shape, entering.dtype),),
+    )
+
+
+def _is_size(n: Any) -> bool:
+    return n is None or (isinstance(n, int) and not isinstance(n, bool) and n >= 0)
+
+
+def _no_shape(name: str, given: Any) -> ParameterError:
+    alone = isinstance(given, int) and not isinstance(given, bool)
+    return ParameterError(
+        f"{given!r} is no shape of the input '{name}'.",
+        expected="a tuple of sizes of at least 0, batch first, None for unknown",
+        got=f"{given!r} ({type(given).__name__})",
+        fix=f"{name}=(None, {given if alone else 10})",
     )
 
 

@@ -31,6 +31,7 @@ from fpipe.graph.ports import Port
 from fpipe.measure.loss import Loss
 from fpipe.measure.score import check_measure, measure
 from fpipe.net.layers.batch_norm import BatchNorm1d
+from fpipe.net.layers.module import Foreign
 from fpipe.net.network import Network
 from fpipe.net.shape import shown
 from fpipe.nn.configure import check_loss
@@ -224,6 +225,7 @@ class Train(Op):
         del key, context
         self._configured(types[0])
         self._check_measures(types[0])
+        self._watched()
         return (Prediction,)
 
     def _configured(self, md: ModelDescriptor) -> Any:
@@ -245,7 +247,8 @@ class Train(Op):
             for name in self.measures:
                 check_measure(measure(name), classes)
 
-    def _stopping(self, validated: bool) -> Stopping:
+    def _watched(self) -> str:
+        """Return what early stopping watches."""
         directed = (name for name in self.measures if measure(name).minimize is not None)
         watched = self.monitor or next(directed, "loss")
         if watched != "loss" and watched not in self.measures:
@@ -255,6 +258,10 @@ class Train(Op):
                 got=watched,
                 fix=f"nn.model(..., measures=({watched!r},))",
             )
+        return watched
+
+    def _stopping(self, validated: bool) -> Stopping:
+        watched = self._watched()
         if not validated and (self.patience or self.measures or self.weights == "best"):
             raise ParameterError(
                 "early stopping and measures need validation rows.",
@@ -298,8 +305,17 @@ def _check_output(md: ModelDescriptor) -> None:
             f"the network gives {' and '.join(map(shown, shapes))} for a {kind}.",
             expected=f"(?, {size})",
             got=" and ".join(map(shown, shapes)),
-            fix="end the network with nn.head()",
+            fix=_output_fix(md, size),
         )
+
+
+def _output_fix(md: ModelDescriptor, size: int) -> str:
+    """Return what gives the right number of outputs; a module of the user's can do so itself."""
+    last = [md.layers.get(pointer.wire.source) for pointer in md.pointers]
+    if len(last) == 1 and isinstance(last[0], Foreign):
+        name = last[0].code.name
+        return f"let {name} give {size} outputs, as task.kind.output_size tells, or add nn.head()"
+    return "end the network with nn.head()"
 
 
 def _check_smallest_batch(network: Network, plan: Plan) -> None:

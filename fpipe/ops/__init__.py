@@ -22,12 +22,12 @@ from fpipe.ops.impute_graph import impute_by as impute_by
 from fpipe.ops.indicators import missing_indicators as missing_indicators
 from fpipe.ops.joining import copy as copy
 from fpipe.ops.joining import union as union
-from fpipe.ops.mutate import colapply as colapply
-from fpipe.ops.mutate import mutate as mutate
-from fpipe.ops.mutate import rename as rename
 from fpipe.ops.power import power_transform as power_transform
 from fpipe.ops.power import quantile_transform as quantile_transform
 from fpipe.ops.reduction import pca as pca
+from fpipe.ops.rewriting import colapply as colapply
+from fpipe.ops.rewriting import mutate as mutate
+from fpipe.ops.rewriting import rename as rename
 from fpipe.ops.robust import robustify as robustify
 from fpipe.ops.scaling import scale as scale
 from fpipe.ops.scaling import scale_max_abs as scale_max_abs
@@ -50,3 +50,4 @@ from fpipe.ops.stacking import out_of_fold as out_of_fold
 from fpipe.ops.target import log_target as log_target
 from fpipe.ops.target import scale_target as scale_target
 from fpipe.ops.target import transform_target as transform_target
+from fpipe.ops.task_op import TaskOp as TaskOp

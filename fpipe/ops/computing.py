@@ -109,8 +109,9 @@ def check_rows_alone(what: str, expressions: Expressions, task: Task) -> None:
     """
     for name, expression in expressions.items():
         read = sorted(set(expression.meta.root_names()))
-        table = task.table.select(task.features)
-        rows = table[_telling_rows(table.select(read))]
+        # A frame without columns would have no rows either; the ids are read by no expression.
+        table = task.table.select(task.features) if task.features else _ids_of(task)
+        rows = _beside_others(table[_telling_rows(table.select(read), table.height)])
         together = _computed(what, name, expression, rows)
         for i in range(rows.height):
             alone = _computed(what, name, expression, rows[i : i + 1])
@@ -205,14 +206,23 @@ def _refused(what: str, name: str, expression: pl.Expr, error: Exception) -> Dat
     )
 
 
-def _telling_rows(columns: pl.DataFrame) -> Rows:
+def _ids_of(task: Task) -> pl.DataFrame:
+    return pl.DataFrame({"row id": task.row_id})
+
+
+def _beside_others(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return rows of which none is alone, so that what counts rows shows."""
+    return pl.concat([rows, rows]) if rows.height == 1 else rows
+
+
+def _telling_rows(columns: pl.DataFrame, n: int) -> Rows:
+    """Return positions of some of ``n`` rows; there may be no columns to tell rows apart by."""
     found: set[int] = set()
     for series in columns.get_columns():
         ordered = series.dtype.is_numeric() or series.dtype.is_temporal()
         places = [series.is_null().arg_max() if series.null_count() else None]
         places += [series.arg_min(), series.arg_max()] if ordered else []
         found |= {int(place) for place in places if place is not None}
-    n = columns.height
     spread = np.linspace(0, n - 1, min(n, _SPREAD)).astype(np.int64)
     return np.unique(np.concatenate([spread, np.array(sorted(found), np.int64)]))
 

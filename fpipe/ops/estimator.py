@@ -78,7 +78,7 @@ def make(code: Ref | Opaque, parameters: PMap[str, Any], key: Key) -> Any:
     """Return an unfitted estimator; where it draws, its seed comes from the key.
 
     Raises:
-        ParameterError: its class does not take one of the parameters.
+        ParameterError: its class does not take one of the parameters, or needs another.
     """
     cls = code.resolve()
     known = cls().get_params() if hasattr(cls, "get_params") and _no_required(cls) else None
@@ -91,7 +91,15 @@ def make(code: Ref | Opaque, parameters: PMap[str, Any], key: Key) -> Any:
                     got=name,
                     fix=did_you_mean(name, known),
                 )
-    made = cls(**dict(items(parameters)))
+    try:
+        made = cls(**dict(items(parameters)))
+    except TypeError as error:
+        raise ParameterError(
+            f"{code.name} cannot be made of these parameters.",
+            expected="parameters that its class takes",
+            got=str(error)[:300],
+            fix=f"sklearn({code.name}, ...) with other parameters",
+        ) from error
     seeded = hasattr(made, "get_params") and "random_state" in made.get_params()
     if seeded and made.get_params()["random_state"] is None:
         made.set_params(random_state=key.integer(31))
@@ -114,30 +122,61 @@ def numeric_features(task: Task | TaskType, what: str) -> tuple[str, ...]:
     wrong = [n for n in task.features if not _numeric(task.dtype(n))]
     if wrong or not task.features:
         raise SchemaError(
-            f"{what} takes numbers" + (f", but '{wrong[0]}' is none." if wrong else "."),
+            f"{what} takes numbers"
+            + (f", but '{wrong[0]}' holds {_held(task.dtype(wrong[0]))}." if wrong else "."),
             expected="at least one feature, all numeric",
-            got=", ".join(wrong[:6]) or "no feature",
-            fix="encode them first with ops.one_hot(), or keep only ops.select(ops.numeric())",
+            got=", ".join(f"{n}: {_held(task.dtype(n))}" for n in wrong[:6]) or "no feature",
+            fix=_encoding_fix(task, wrong),
         )
     return task.features
 
 
+def _held(dtype: pl.DataType) -> str:
+    """Return in a word what a feature that is no number holds."""
+    if isinstance(dtype, pl.Array):
+        return "tensors"
+    return "levels" if isinstance(dtype, pl.Enum) else f"{dtype}"
+
+
+def _encoding_fix(task: Task | TaskType, wrong: list[str]) -> str:
+    dated = any(isinstance(task.dtype(name), pl.Date | pl.Datetime) for name in wrong)
+    encoded = "ops.date_features()" if dated else "ops.one_hot()"
+    return f"encode them first with {encoded}, or keep only ops.select(ops.numeric())"
+
+
 def fit_estimator(made: Any, x: Matrix, y: Any, **extra: Any) -> None:
-    """Fit a private estimator in place; its complaints become `DataError`.
+    """Fit a private estimator in place; its complaints become fpipe's errors.
 
     Args:
         made: the estimator.
         x: ``[rows, features]``.
         y: ``[rows]``, or None.
         **extra: further arguments of its ``fit``.
+
+    Raises:
+        ParameterError: it does not accept the value of one of its parameters.
+        DataError: it does not take the data.
     """
+    name = type(made).__name__
     try:
         made.fit(x, y, **extra)
     except (ValueError, TypeError) as error:
+        # By name, so that scikit-learn's private module need not be imported.
+        if type(error).__name__ == "InvalidParameterError":
+            raise ParameterError(
+                f"{name} does not accept the value of a parameter.",
+                expected="values that its documentation allows",
+                got=str(error)[:300],
+                fix=f"sklearn({name}, ...) with another value",
+            ) from error
+        holes = np.argwhere(~np.isfinite(x))
         raise DataError(
-            f"{type(made).__name__} cannot be fitted to these {x.shape[0]} rows.",
+            f"{name} cannot be fitted to these {x.shape[0]} rows.",
             expected="data that the estimator takes",
-            got=str(error)[:300],
+            got=str(error).splitlines()[0][:300] if len(holes) else str(error)[:300],
+            fix="fill what is missing first, with ops.impute_median() or ops.impute_hist()"
+            if np.isnan(x).any()
+            else "give rows and parameters that go together",
         ) from error
 
 

@@ -86,6 +86,10 @@ class ImputeHist(ImputeDraw):
     rounded. A feature that is missing in every row is filled by 0. Every feature has a histogram,
     also those that miss nothing at fit.
 
+    A row's draw depends on the key, the feature and the row's id. A table of new rows numbers them
+    0, 1, …, so that there the draw goes with the row's place; to keep a row's draw wherever it
+    stands, predict on a task with ``row_id``.
+
     Args:
         columns: the features to fill; all numbers by default.
 
@@ -180,7 +184,8 @@ class Observed:
 class ImputeSample(ImputeDraw):
     """Fill missing values by draws from the observed values of their feature; types stay.
 
-    Its state holds the distinct values of every feature.
+    Its state holds the distinct values of every feature. A row's draw goes with its id, as in
+    `ImputeHist`.
 
     Args:
         columns: the features to fill; all but tensors by default.

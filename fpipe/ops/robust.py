@@ -22,7 +22,7 @@ from fpipe.ops.formula import as_recipe
 from fpipe.ops.impute import impute_mode, impute_oor
 from fpipe.ops.impute_draw import impute_hist
 from fpipe.ops.indicators import missing_indicators
-from fpipe.ops.mutate import colapply
+from fpipe.ops.rewriting import colapply
 from fpipe.ops.scaling import scale
 
 

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
+from typing import ParamSpec
+
+from fpipe.core.errors import ParameterError
 from fpipe.core.key import Key
 from fpipe.core.parameter import REQUIRED, instance_of, parameter
 from fpipe.core.value import descriptor
 from fpipe.data.schema import TaskType
 from fpipe.data.task import Task
-from fpipe.graph.graph import operator
+from fpipe.graph.graph import Graph, operator
 from fpipe.ops.selector import Selector, as_selector
 from fpipe.ops.task_op import TaskOp
+
+_P = ParamSpec("_P")
 
 
 @descriptor
@@ -58,4 +65,22 @@ class Select(TaskOp):
         return task.with_features(kept, open=task.open or sure != possible)
 
 
-select = operator(Select)
+def _of_one_choice(make: Callable[_P, Graph]) -> Callable[_P, Graph]:
+    """Return the function that refuses several names in a row, and says how to give them."""
+
+    @functools.wraps(make)
+    def select(*args: _P.args, **kwargs: _P.kwargs) -> Graph:
+        if len(args) > 1:
+            names = all(isinstance(one, str) for one in args)
+            raise ParameterError(
+                f"select takes one selector, or one list of names, but got {len(args)} arguments.",
+                expected="a selector such as ops.numeric(), a name, or a list of names",
+                got=", ".join(map(repr, args))[:200],
+                fix=f"ops.select({list(args)!r})" if names else "join selectors with |, & and ~",
+            )
+        return make(*args, **kwargs)
+
+    return select
+
+
+select = _of_one_choice(operator(Select))

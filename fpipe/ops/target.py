@@ -138,6 +138,26 @@ class LogTarget(TargetOp):
 
     offset: float = parameter(default=0.0, check=number(), convert=float)
 
+    def learn(self, task: Task, key: Key) -> Any:
+        """Check that every target has a logarithm.
+
+        Raises:
+            DataError: one has none; where the target was transformed before, that may be why.
+        """
+        try:
+            return super().learn(task, key)
+        except DataError as error:
+            before = [_UNDOES[type(one)] for one in task.target_inverse if type(one) in _UNDOES]
+            if "row" not in error.details or not before:
+                raise
+            raise DataError(
+                error.rule,
+                expected=error.expected,
+                got=error.got,
+                fix=f"swap them: ops.log_target() >> ops.{before[-1]}(...)",
+                **error.details,
+            ) from None
+
     def fitted(self, target: Numbers) -> Logarithm:
         """Check that every target has a logarithm."""
         wrong = np.flatnonzero(target + self.offset <= 0.0)
@@ -213,6 +233,9 @@ class TransformTarget(TargetOp):
                 row=row,
             )
 
+
+_UNDOES = {Affine: "scale_target", Mapped: "transform_target"}
+"""The operators whose transformations these values undo."""
 
 scale_target = operator(ScaleTarget)
 log_target = operator(LogTarget)

@@ -50,7 +50,7 @@ def confusion_counts(prediction: Prediction) -> NDArray[np.int64]:
 
     Raises:
         ParameterError: the prediction is of numbers.
-        DataError: the truth is unknown.
+        DataError: the truth is unknown, or none of the classes.
     """
     kind = prediction.kind
     if not isinstance(kind, Classification):
@@ -60,10 +60,8 @@ def confusion_counts(prediction: Prediction) -> NDArray[np.int64]:
             got=kind.name,
             fix='fp.plot(prediction, "response")',
         )
-    codes = {name: code for code, name in enumerate(kind.classes)}
-    counts = np.zeros((len(codes), len(codes)), np.int64)
-    truth = [codes[name] for name in truth_of(prediction).to_list()]
-    np.add.at(counts, (truth, [codes[name] for name in prediction.response.to_list()]), 1)
+    truth_of(prediction)
+    counts: NDArray[np.int64] = prediction.confusion().select(kind.classes).to_numpy()
     return counts
 
 

@@ -153,7 +153,7 @@ def title_of(value: Prediction | ResampleResult, curve: str) -> str:
 def _lines_of_folds(name: str, folds: Sequence[Prediction]) -> list[Line]:
     """Return a line per fold; of many folds the legend names the first, for all of them."""
     if len(folds) <= _NAMED_FOLDS:
-        return [_line(p, name, f"fold {i + 1}", BLUE, thin=True) for i, p in enumerate(folds)]
+        return [_line(p, name, f"fold {i}", BLUE, thin=True) for i, p in enumerate(folds)]
     words = [f"each of {len(folds)} folds"] + [""] * (len(folds) - 1)
     pairs = zip(folds, words, strict=True)
     return [_line(part, name, said, BLUE, thin=True, scored=False) for part, said in pairs]

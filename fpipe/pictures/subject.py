@@ -51,6 +51,14 @@ def truth_of(prediction: Prediction) -> pl.Series:
             got=f"{len(prediction.row_id)} rows without",
             fix="predict on a task that has its target",
         )
+    missing = prediction.truth.null_count()
+    if missing:
+        raise DataError(
+            f"the picture compares with the truth, which is missing in {missing} rows.",
+            expected="a truth for every row",
+            got=f"{missing} of {prediction.truth.len()} missing",
+            fix="prediction.filter(prediction.row_id[prediction.truth.is_not_null().to_numpy()])",
+        )
     return prediction.truth
 
 

@@ -126,12 +126,17 @@ def _macros(draw: DrawFn) -> Any:
 
 @st.composite
 def _transforming(
-    draw: DrawFn, /, *more: SearchStrategy[Any], learner: bool | None = None, **form: Any
+    draw: DrawFn,
+    /,
+    *more: SearchStrategy[Any],
+    law: str | None = None,
+    learner: bool | None = None,
+    **form: Any,
 ) -> tuple[Any, ...]:
     shape: dict[str, Any] = {"rows": (6, 20), "repeats": True}
     task = draw(tasks(**shape | form))
     ends = draw(st.integers(0, 3)) == 0 if learner is None else learner
-    graph = draw(learners(task) if ends else task_graphs(task))
+    graph = draw(learners(task) if ends else task_graphs(task, law=law))
     return graph, task, *(draw(one) for one in more), draw(keys())
 
 
@@ -205,16 +210,19 @@ SETTINGS: dict[str, SearchStrategy[Any]] = {
     "out_features": st.integers(1, 9),
     "bias": st.booleans(),
     "p": st.sampled_from([0.0, 0.25, 1.0]),
+    "power": st.sampled_from([1.0, 2.0]),
+    "width": st.sampled_from([0.0, 2.0]),
+    "negative_slope": st.sampled_from([0.0, 0.1]),
     "momentum": st.sampled_from([0.1, 0.9]),
     "eps": st.sampled_from([1e-5, 1e-3]),
     "affine": st.booleans(),
     "track_running_stats": st.booleans(),
     "dim": st.sampled_from([1, -1]),
-    "n_blocks": st.integers(0, 4),
+    "n_blocks": st.integers(3, 4),
     "each": st.none(),
     "selection": st.sampled_from(["a", "b"]),
 }
-"""Values that each parameter of the layer graphs below accepts."""
+"""Values that parameters of the layer graphs below accept; no copy of a block is lost by them."""
 
 
 @st.composite
@@ -222,19 +230,26 @@ def _settable(draw: DrawFn) -> tuple[Graph, list[str]]:
     """A graph with blocks, branches and wraps, and the paths that can be set in it."""
     body = nn.linear(2) >> draw(layer_graphs(2, max_layers=1))
     either = nn.branch(a=nn.linear(2) >> nn.dropout(), b=nn.batch_norm1d())
-    block = nn.block(either >> nn.linear(3), draw(st.integers(1, 3)))
+    n_blocks = draw(st.integers(1, 3))
+    block = nn.block(either >> nn.linear(3), n_blocks, id="block")
     graph = body >> block >> wrap(nn.linear(4) >> nn.block(nn.linear(2), 2), id="w")
     graph = graph >> nn.block(nn.block(nn.linear(5), 2), 2, id="outer")
-    known = [p for p in graph.params() if not p.endswith(".selection") or p.startswith("block.")]
-    index = draw(st.integers(0, 2))
+    known = [
+        p
+        for p in graph.params()
+        if p.rpartition(".")[2] in SETTINGS
+        and (not p.endswith(".selection") or p.startswith("block."))
+    ]
+    index = draw(st.integers(0, n_blocks - 1))
+    low = min(index, 1)
     copies = (
         [
             f"block[{index}].{p[6:]}"
             for p in known
             if p.startswith("block.") and p[6:] not in {"n_blocks", "each"}
         ]
-        + [f"w.block[{index}].linear.out_features"]
-        + [f"outer[{index}].block[1].linear.bias", f"outer.block[{index}].linear.bias"]
+        + [f"w.block[{low}].linear.out_features"]
+        + [f"outer[{low}].block[1].linear.bias", f"outer.block[{low}].linear.bias"]
     )
     return graph, [p for p in (*known, *copies) if not p.startswith("branch")]
 
@@ -359,15 +374,15 @@ CASES: dict[str, Cases] = {
     "validation is applied": _validated(),
     "unwanted is not computed": _fitting(1),
     "draws follow ids": st.tuples(flows(1), keys()),
-    "fit is apply": _transforming(),
-    "rows are apart": _transforming(st.floats(0.0, 1.0)),
-    "rows may move": _transforming(keys()),
-    "columns may move": _transforming(keys()),
-    "target is unread": _transforming(),
-    "zero rows": _transforming(),
-    "fit with validation": _transforming(_SHARES, learner=False),
-    "types are inferred": _transforming(learner=False),
-    "row order at fit": _transforming(keys(), learner=False),
+    "fit is apply": _transforming(law="fit is apply"),
+    "rows are apart": _transforming(st.floats(0.0, 1.0), law="rows are apart"),
+    "rows may move": _transforming(keys(), law="rows may move"),
+    "columns may move": _transforming(keys(), law="columns may move"),
+    "target is unread": _transforming(law="target is unread"),
+    "zero rows": _transforming(law="zero rows"),
+    "fit with validation": _transforming(_SHARES, learner=False, law="fit with validation"),
+    "types are inferred": _transforming(learner=False, law="types are inferred"),
+    "row order at fit": _transforming(keys(), learner=False, law="row order at fit"),
     "batch size is unread": _learning(st.integers(1, 7), rows=(6, 20)),
     "folds may be cut": _training(),
     "fast is reference": _training(),
@@ -415,7 +430,7 @@ CASES: dict[str, Cases] = {
     "partition parts": st.tuples(tasks(repeats=True), _SHARES, keys()),
     "folds part": st.tuples(tasks(repeats=True), st.integers(2, 5), keys()),
     "holdout parts": st.tuples(tasks(repeats=True), _SHARES, keys()),
-    "origins are kept": _transforming(learner=False),
+    "origins are kept": _transforming(learner=False, law="origins are kept"),
     "repeats keep origins": tasks(repeats=True).flatmap(
         lambda task: st.tuples(
             st.just(task), st.lists(st.integers(0, task.n_rows - 1), min_size=1, max_size=9)

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import polars as pl
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
 from fpipe import nn, ops
+from fpipe.core.key import Key
 from fpipe.data.kind import Regression
 from fpipe.data.task import Task
 from fpipe.graph.branch import branch
+from fpipe.graph.context import Context
 from fpipe.graph.graph import Graph, as_graph, identity, node, wrap
+from fpipe.graph.interpret import infer_graph
 from fpipe.graph.op import Op
 from fpipe.testing import toys
 from fpipe.testing.networks import layer_graphs
+from fpipe.testing.training import softened
+from fpipe.testing.vocabulary import BY_PLACE, NAMING, task_ops
+from fpipe.train.clip import clip_gradients
 
 
 def graphs(
@@ -110,83 +115,80 @@ _NARROW = ("affine", "center", "draw", "split", "wire", "fan", "wrap", "branch")
 _WIDE = (*_NARROW, "mix", "swap")
 
 
-TASK_OPS: tuple[str, ...] = (
-    "impute_median",
-    "impute_mode",
-    "one_hot",
-    "scale",
-    "scale_target",
-    "select",
-)
-"""Operators of ``fpipe.ops`` that `task_graphs` draws from."""
+def task_graphs(task: Task, *, law: str | None = None) -> SearchStrategy[Graph]:
+    """Graphs of one to four real operators from a task to a task, also wrapped and branched.
 
-
-def task_ops(task: Task) -> SearchStrategy[Graph]:
-    """One real operator, with settings that a task can take."""
-    names = sorted(TASK_OPS)
-    if not isinstance(task.kind, Regression):
-        names.remove("scale_target")
-    return st.sampled_from(names).flatmap(lambda name: _task_op(task, name))
-
-
-def task_graphs(task: Task) -> SearchStrategy[Graph]:
-    """Graphs of one to four real operators from a task to a task, also wrapped and branched."""
-    return _task_graphs(task)
+    Args:
+        task: the task that enters; each operator can take what comes to it.
+        law: the law that is tried; operators that are exempt from it are left out.
+    """
+    return _task_graphs(task, law)
 
 
 def learners(task: Task, *, epochs: int = 1) -> SearchStrategy[Graph]:
-    """Graphs that end in a prediction: preprocessing, a small random network, training."""
+    """Graphs that end in a prediction: preprocessing, a small random network, training.
+
+    Args:
+        task: the task that enters; one of its features is no tensor.
+        epochs: how often training goes through the rows.
+    """
     return _learners(task, epochs)
 
 
 @st.composite
-def _task_graphs(draw: DrawFn, task: Task) -> Graph:
-    graph = identity()
+def _task_graphs(draw: DrawFn, task: Task, law: str | None) -> Graph:
+    graph, entering = identity(), task.outline()
+    without = set(BY_PLACE.get(law or "", ()))
     for i in range(draw(st.integers(1, 4))):
-        one = draw(task_ops(task))
-        form = draw(st.sampled_from(["plain", "plain", "wrap", "branch"]))
+        one = draw(task_ops(entering, law=law, without=without))
+        used = {op.op.name for op in one.nodes}
+        without |= {name for names in NAMING if names & used for name in names}
+        form = draw(_FORM)
         if form == "wrap":
             one = wrap(one, id=f"wrap{i}")
         if form == "branch":
             one = branch(id=f"branch{i}", this=one, other=identity())
+        (entering,), _ = infer_graph(one, (entering,), key=Key(0), context=Context())
         graph = graph >> one
     return graph
 
 
-def _task_op(task: Task, name: str) -> SearchStrategy[Graph]:
-    if name == "scale":
-        return st.builds(lambda c, s: ops.scale(center=c, scale=s), st.booleans(), st.booleans())
-    if name == "one_hot":
-        return st.sampled_from(["error", "zeros", "missing"]).map(lambda u: ops.one_hot(unseen=u))
-    if name == "select":
-        numeric, categorical = ops.numeric(), ops.categorical()
-        chosen = [ops.everything(), numeric, ~numeric, categorical, ops.matching(".*x.*")]
-        return st.sampled_from(chosen).map(ops.select)
-    return st.just(as_graph(getattr(ops, name)()))
+_FORM = st.sampled_from(["plain", "plain", "wrap", "branch"])
 
 
 @st.composite
 def _learners(draw: DrawFn, task: Task, epochs: int) -> Graph:
-    prepare = ops.impute_median() >> ops.impute_mode() >> ops.one_hot() >> ops.scale()
     regression = isinstance(task.kind, Regression)
-    if regression and draw(st.booleans()):
-        prepare = prepare >> ops.scale_target()
-    body = draw(layer_graphs(None, max_layers=3))
+    graph = _NUMBERS >> draw(_TARGET if regression else st.just(identity()))
+    graph = graph >> nn.ingress_numeric() >> draw(layer_graphs(None, max_layers=3))
     rule = draw(st.sampled_from(["sgd", "adam", "adamw"]))
     return (
-        prepare
-        >> nn.ingress_numeric()
-        >> body
+        graph
         >> nn.head()
-        >> nn.loss("mse" if regression else "cross_entropy")
+        >> (draw(_OF_NUMBERS) if regression else _of_classes(draw, task))
         >> nn.optimizer(rule, lr=1e-4 if rule == "sgd" else 1e-2)
+        >> draw(_CALLBACKS)
         >> nn.model(epochs=epochs, batch_size=draw(st.integers(2, 3)), drop_last=True)
     )
 
 
-def enters_network(task: Task) -> bool:
-    """Tell whether every feature is a number or a truth value without missing values."""
-    return all(
-        task.column(name).null_count() == 0 and not isinstance(task.dtype(name), pl.Enum)
-        for name in task.features
-    )
+def _of_classes(draw: DrawFn, task: Task) -> Graph:
+    weight = {task.classes[0]: 2.5} if draw(st.booleans()) else None
+    return nn.loss("cross_entropy", class_weight=weight)
+
+
+_NUMBERS = (
+    ops.select(~ops.tensor())
+    >> ops.date_features(parts=("month", "day_of_week"))
+    >> ops.impute_median()
+    >> ops.impute_mode()
+    >> ops.one_hot()
+    >> ops.scale()
+)
+"""From any task to numbers without missing values."""
+
+_TARGET = st.sampled_from(
+    [identity(), as_graph(ops.scale_target()), ops.log_target(1000.0) >> ops.scale_target()]
+)
+_OF_NUMBERS = st.sampled_from([nn.loss("mse"), nn.loss(softened, width=0.5)])
+_CALLBACKS = st.sampled_from([identity(), nn.callbacks(clip_gradients(0.1))])

@@ -79,8 +79,8 @@ def unchanged(shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
 
 
 def bent(x: torch.Tensor, *, power: float) -> torch.Tensor:
-    """Return ``sign(x) * |x|**power``, for powers of at least 1."""
-    return x * x.abs() ** (power - 1.0)
+    """Return what is near ``x`` for small and near ``|x|**power`` for large numbers."""
+    return x * (1.0 + x**2) ** ((power - 1.0) / 2.0)
 
 
 def every_other(i: int) -> dict[str, Any]:
@@ -161,7 +161,7 @@ def _norm(draw: DrawFn, size: int) -> Stage:
 
 def _function(draw: DrawFn, size: int) -> Stage:
     if draw(_FEW) == 2:
-        return nn.fn(bent, power=1.5), size
+        return nn.fn(bent, shapes=unchanged, power=1.5), size
     return own(width=draw(_WIDTH)), size
 
 

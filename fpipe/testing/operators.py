@@ -6,15 +6,17 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
+import polars as pl
 
 from fpipe import nn
-from fpipe.core.errors import ParameterError, did_you_mean
+from fpipe.core.errors import FpipeError, ParameterError, did_you_mean
 from fpipe.core.key import Key
+from fpipe.core.law import Law
 from fpipe.core.value import descriptor, evolve
 from fpipe.data.kind import Regression
 from fpipe.data.prediction import Prediction
 from fpipe.data.task import Task
-from fpipe.evaluate.fitting import apply, run
+from fpipe.evaluate.fitting import apply, fit, run
 from fpipe.graph.context import Context
 from fpipe.graph.flow import outline
 from fpipe.graph.graph import Graph, Joinable, as_graph, identity, node, wrap
@@ -73,20 +75,21 @@ def check_op(
     before: Joinable | None = None,
     after: Joinable | None = None,
     key: Key | None = None,
-    examples: int = 3,
+    examples: int = 5,
 ) -> OperatorReport:
     """Try the laws that every operator of fpipe keeps on an operator of your own.
 
     Which laws these are depends on what it takes and gives: a task, a network under
     construction, a prediction. An operator says in ``exempt`` which laws it does not keep, and
-    why; a law that is broken without that raises.
+    why; a law that is broken without that raises. The operator may be of a script or a notebook.
 
     Args:
         op: the operator, or a graph.
         task: rows to try it on; a few dozen are enough.
         before: what brings the task to an operator of networks; ``nn.ingress_numeric()`` by
-            default.
-        after: what makes a prediction of a network; a head and one epoch of training by default.
+            default, and before ``nn.model`` also a head, a loss and an optimizer.
+        after: what makes a prediction of a network; by default a head and one epoch of training,
+            with a loss and an optimizer unless the operator sets them.
         key: where all randomness comes from; ``fp.key(0)`` by default.
         examples: how often each law that draws is tried.
 
@@ -122,6 +125,13 @@ def _try(law: _Tried) -> None:
             law.check(*case)
         except AssertionError as error:
             raise AssertionError(f"the law '{law.name}' is broken: {error}") from error
+        except FpipeError as error:
+            error.add_note(f"while the law '{law.name}' was tried")
+            raise
+        except Exception as error:
+            raise AssertionError(
+                f"the law '{law.name}' is broken: {type(error).__name__}: {error}"
+            ) from error
 
 
 def _check_exemptions(exempt: Mapping[str, str]) -> None:
@@ -140,7 +150,7 @@ def _subject(
     graph: Graph, task: Task, before: Joinable | None, after: Joinable | None, key: Key
 ) -> _Subject:
     takes_networks = any(port.type is ModelDescriptor for port in graph.ports)
-    first = before if before is not None or not takes_networks else nn.ingress_numeric()
+    first = before if before is not None or not takes_networks else _leading_to(graph, task)
     whole = graph if first is None else as_graph(first) >> graph
     out = run(whole, task, key=key)[1]
     ends = whole if after is None else whole >> as_graph(after)
@@ -153,10 +163,30 @@ def _subject(
 def _trained(md: ModelDescriptor, task: Task) -> Graph:
     """Return what makes a prediction of a network that ends as the descriptor says."""
     wide = len(md.shapes[0]) > 2
-    loss = "mse" if isinstance(task.kind, Regression) else "cross_entropy"
-    end = nn.head() >> nn.loss(loss) >> nn.optimizer("adam", lr=1e-3)
-    end = end >> nn.model(epochs=1, batch_size=8, drop_last=True)
-    return nn.flatten() >> end if wide else end
+    end = nn.flatten() >> nn.head() if wide else nn.head()
+    # What the operator itself sets is not set again.
+    if md.loss is None:
+        end = end >> nn.loss(_loss_for(task))
+    if md.optimizer is None:
+        end = end >> nn.optimizer("adam", lr=1e-3)
+    return end >> nn.model(epochs=1, batch_size=8, drop_last=True)
+
+
+def _leading_to(graph: Graph, task: Task) -> Graph:
+    """Return what brings the task to an operator of networks; one that trains needs more."""
+    names = {one.op.name for one in graph.nodes}
+    start = nn.ingress_numeric()
+    if "model" not in names:
+        return start
+    if names <= {"loss", "optimizer", "callbacks", "model"}:
+        start = start >> nn.head()
+    if "loss" not in names:
+        start = start >> nn.loss(_loss_for(task))
+    return start if "optimizer" in names else start >> nn.optimizer("adam", lr=1e-3)
+
+
+def _loss_for(task: Task) -> str:
+    return "mse" if isinstance(task.kind, Regression) else "cross_entropy"
 
 
 def _laws(subject: _Subject, key: Key, examples: int) -> Iterator[_Tried]:
@@ -227,6 +257,7 @@ def _of_rows(graph: Graph, task: Task, keys: tuple[Key, ...]) -> Iterator[_Tried
     cut = [(graph, task, share, k) for k, share in zip(keys, _shares(keys), strict=True)]
     ordered = [(graph, task, k.fold_in("order"), k) for k in keys]
     yield _Tried("rows are apart", fit_apply.rows_are_apart, cut)
+    yield _Tried("rows are kept", rows_are_kept, plain)
     yield _Tried("rows may move", fit_apply.rows_may_move, ordered)
     yield _Tried("columns may move", fit_apply.columns_may_move, ordered)
     yield _Tried("target is unread", fit_apply.target_is_unread, plain)
@@ -239,6 +270,21 @@ def _of_networks(graph: Graph, task: Task, keys: tuple[Key, ...]) -> Iterator[_T
     yield _Tried("applying builds the same", joining.applying_builds_the_same, plain)
     made = [run(graph, task, key=k)[1] for k in keys]
     yield _Tried("join is idempotent", joining.join_is_idempotent, [(md, md) for md in made])
+
+
+def rows_are_kept(graph: Graph, task: Task, key: Key) -> None:
+    """As many rows leave ``apply`` as enter it, also those with values that were not at fit."""
+    fitted = fit(graph, task, key=key)
+    numbers = [name for name in task.features if task.dtype(name).is_float()]
+    for factor in (1.0, -3.0, 3.0):
+        try:
+            other = task.computed(*(pl.col(name) * factor for name in numbers))
+            out = apply(fitted, other)
+        except FpipeError:
+            # An operator may refuse values, as a logarithm does those below 0.
+            continue
+        left = fit_apply.rows(out).height
+        assert left == task.n_rows, f"{task.n_rows} rows entered apply and {left} left"
 
 
 def applying_is_pure(graph: Graph, task: Task, key: Key) -> None:
@@ -297,4 +343,5 @@ _EVERY = (
     *lenses.LENSES,
     *purity.PURITY,
     *resampling.RESAMPLING,
+    Law("rows are kept", "as many rows leave apply as enter", rows_are_kept),
 )

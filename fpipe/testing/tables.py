@@ -1,7 +1,11 @@
-"""Strategies for tasks: tables with missing values, odd names, constant columns and roles."""
+"""Strategies for tasks: tables with missing values, odd names, constant columns and roles.
+
+Features are numbers, truth values, levels, text, dates and tensors.
+"""
 
 from __future__ import annotations
 
+import datetime
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -53,8 +57,11 @@ def _tasks(
     n = draw(st.integers(*rows))
     rng = np.random.default_rng(draw(st.integers(0, 2**20)))
     names = draw(st.lists(st.sampled_from(ODD_NAMES), min_size=1, max_size=4, unique=True))
-    kinds = _NUMERIC if numeric else _KINDS
-    columns = {name: _column(draw, rng, draw(st.sampled_from(kinds)), n, missing) for name in names}
+    columns: dict[str, pl.Series] = {}
+    for name in names:
+        # The first feature is no tensor, so that tables can always be made to enter a network.
+        drawn = _NUMBERS if numeric else _ANY if columns else _PLAIN
+        columns[name] = _column(draw, rng, draw(drawn), n, missing)
     chosen: str = kind or draw(st.sampled_from(["regression", "binary", "multi"]))
     if chosen == "classification":
         chosen = draw(st.sampled_from(["binary", "multi"]))
@@ -116,6 +123,16 @@ def _texts(rng: np.random.Generator, n: int) -> pl.Series:
     return pl.Series(list(rng.choice(["u", "v", "w w"], n)), dtype=pl.String)
 
 
+def _dates(rng: np.random.Generator, n: int) -> pl.Series:
+    start = datetime.date(2023, 11, 1)
+    return pl.Series([start + datetime.timedelta(int(days)) for days in rng.integers(0, 500, n)])
+
+
+def _tensors(rng: np.random.Generator, n: int) -> pl.Series:
+    cells = np.round(rng.normal(0.0, 1.0, (n, 2, 2)), 3)
+    return pl.Series(cells.tolist(), dtype=pl.Array(pl.Float64, (2, 2)))
+
+
 _MADE = {
     "float": _floats,
     "integer": _integers,
@@ -123,9 +140,12 @@ _MADE = {
     "boolean": _truths,
     "enum": _levels,
     "text": _texts,
+    "date": _dates,
+    "tensor": _tensors,
 }
-_KINDS = tuple(_MADE)
-_NUMERIC = ("float", "integer", "constant")
+_ANY = st.sampled_from(tuple(_MADE))
+_PLAIN = st.sampled_from(tuple(kind for kind in _MADE if kind != "tensor"))
+_NUMBERS = st.sampled_from(("float", "integer", "constant"))
 
 
 def _groups(rng: np.random.Generator, n: int) -> pl.Series:

@@ -39,7 +39,7 @@ _OF_NUMBERS: tuple[Loss, ...] = (
 _ENTROPIES = tuple(
     CrossEntropy(label_smoothing=share, class_weight=weights)
     for share in (0.0, 0.2)
-    for weights in (None, {"v": 3.0})
+    for weights in (None, pmap({"v": 3.0}))
 )
 _LOSSES: dict[int, SearchStrategy[Loss]] = {
     0: st.sampled_from(_OF_NUMBERS),

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import difflib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, ClassVar, TypeAlias
 
 import torch
 from pyrsistent import PMap, pmap
 from torch import Tensor
 
-from fpipe.core.errors import StateError
+from fpipe.core.errors import FpipeError, ParameterError, StateError
 from fpipe.core.tree import items
 from fpipe.core.value import descriptor
 
@@ -29,6 +31,14 @@ class Callback:
     class does not define costs nothing. The default name is that of the class, in lower case
     with underscores.
 
+    The stages are `init`, before training, and `after_backward`, in every step between the
+    gradients and the optimizer. Names that begin with ``after_``, ``before_`` or ``on_`` are kept
+    for stages. Fields annotated with ``float``, ``int``, ``bool`` or ``str`` are checked for that
+    type by ``nn.callbacks``; write ``parameter(default=..., check=...)`` to say more.
+
+    Raises:
+        ParameterError: a class defines what looks like a stage and is none.
+
     Example:
         >>> @descriptor
         ... class Halving(Callback):
@@ -42,8 +52,10 @@ class Callback:
     name: ClassVar[str] = "callback"
 
     def __init_subclass__(cls) -> None:
-        """Name a class that does not name itself."""
+        """Name a class that does not name itself; refuse what looks like a stage and is none."""
         super().__init_subclass__()
+        for name in vars(cls):
+            _check_stage(cls, name)
         if "name" not in vars(cls):
             cls.name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", cls.__name__).lower()
 
@@ -69,10 +81,34 @@ class Callback:
         return state, gradients
 
 
+STAGES = ("init", "after_backward")
+"""The stages of training in which callbacks take part."""
+
+_KEPT = ("after_", "before_", "on_")
+
+
+def _check_stage(cls: type, name: str) -> None:
+    """Refuse a method that would never be called, since no stage has its name."""
+    if name in STAGES or name.startswith("_") or not callable(vars(cls)[name]):
+        return
+    close = difflib.get_close_matches(name, STAGES, n=1, cutoff=0.8)
+    if close or name.startswith(_KEPT):
+        raise ParameterError(
+            f"{cls.__name__}: there is no stage '{name}', so it would never be called.",
+            expected=", ".join(STAGES),
+            got=name,
+            fix=f"call it {close[0]}" if close else f"use one of {', '.join(STAGES)}",
+        )
+
+
 def initial_states(callbacks: Named, params: Mapping[str, Tensor]) -> PMap[str, Any]:
     """Return the state of every callback before training, by id."""
     private = {name: tensor.detach().clone() for name, tensor in items(params)} if callbacks else {}
-    return pmap({name: _frozen(name, callback.init(private)) for name, callback in callbacks})
+    states = {}
+    for name, callback in callbacks:
+        with _named(name, "init"):
+            states[name] = _frozen(name, callback.init(private))
+    return pmap(states)
 
 
 def after_backward(
@@ -96,7 +132,8 @@ def after_backward(
     with torch.inference_mode(False), torch.no_grad():
         for name, callback in present:
             versions, state = _versions(gradients), _state_of(name, states)
-            result = callback.after_backward(state, dict(gradients))
+            with _named(name, "after_backward"):
+                result = callback.after_backward(state, dict(gradients))
             _check_unwritten(name, gradients, versions)
             state, changed = _pair(name, result)
             _check_alike(name, gradients, changed)
@@ -114,6 +151,18 @@ def staged(callbacks: Named, stage: str) -> Named:
     """
     plain = getattr(Callback, stage)
     return tuple(pair for pair in callbacks if getattr(type(pair[1]), stage) is not plain)
+
+
+@contextmanager
+def _named(name: str, stage: str) -> Iterator[None]:
+    """Say of a foreign error in which callback it was raised."""
+    try:
+        yield
+    except FpipeError:
+        raise
+    except Exception as error:
+        error.add_note(f"in {stage} of the callback '{name}'")
+        raise
 
 
 def _state_of(name: str, states: PMap[str, Any]) -> Any:

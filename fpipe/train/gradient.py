@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from fpipe.core.errors import DataError, StateError
+from fpipe.core.errors import DataError, FpipeError, StateError
 from fpipe.measure.loss import Loss
 from fpipe.net.keyed_mode import KeyedMode
 from fpipe.net.network import Network, Step, execute, program
@@ -80,7 +80,7 @@ def loss_value(loss: Loss, outputs: Tensor, target: Tensor, weights: Tensor | No
 
 @contextmanager
 def undrawn(loss: Loss) -> Iterator[None]:
-    """Refuse random draws in this thread, on behalf of a loss."""
+    """Refuse random draws in this thread, on behalf of a loss; name it where it fails."""
     try:
         with KeyedMode(None):
             yield
@@ -91,6 +91,11 @@ def undrawn(loss: Loss) -> Iterator[None]:
             got=error.rule,
             fix="put what draws into the network, as nn.module(...)",
         ) from error
+    except FpipeError:
+        raise
+    except Exception as error:
+        error.add_note(f"in the loss {loss.title}")
+        raise
 
 
 def evaluate(

@@ -134,7 +134,15 @@ def judge(run: Run, weights: Weights, device: str) -> dict[str, float]:
     """Return the loss and the scores of weights on the validation rows."""
     examples = run.valid
     if examples is None or examples.target is None:
-        raise StateError("there are no validation rows with a target.")
+        raise StateError(
+            "there are no validation rows with a target.",
+            expected="a target in every validation row",
+            got="no validation rows"
+            if examples is None
+            else "no target in one or more of them: none came, or it cannot be transformed, as a "
+            "number below 0 by ops.log_target()",
+            fix="leave such rows out of validate=, or choose a transformation that takes them",
+        )
     outputs = evaluate(run.network, weights, examples, run.predict_batch, device)
     row_weights = None if examples.weights is None else examples.weights.cpu()
     loss = loss_value(run.loss, outputs, examples.target.cpu(), row_weights)

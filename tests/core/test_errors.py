@@ -1,6 +1,7 @@
 """The text and the fields of errors."""
 
 import pickle
+import traceback
 
 import pytest
 
@@ -25,9 +26,9 @@ def make(kind=DataError):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_text_names_the_class_and_each_field(kind):
+def test_text_names_each_field(kind):
     assert str(make(kind).located("cv")) == (
-        f"{kind.__name__}: 10 folds but 4 rows.\n"
+        "10 folds but 4 rows.\n"
         "  expected  2 … 4\n"
         "  got       10\n"
         "  at        cv\n"
@@ -36,7 +37,30 @@ def test_text_names_the_class_and_each_field(kind):
 
 
 def test_fields_that_are_absent_are_left_out():
-    assert str(FpipeError("no.")) == "FpipeError: no."
+    assert str(FpipeError("no.")) == "no."
+
+
+def test_a_traceback_names_the_class_once():
+    try:
+        raise ParameterError("no.", got=1)
+    except ParameterError:
+        shown = traceback.format_exc()
+    assert shown.endswith("fpipe.core.errors.ParameterError: no.\n  got       1\n")
+    assert shown.count("ParameterError: ") == 1
+
+
+@pytest.mark.parametrize("field", ["expected", "got", "fix"])
+def test_long_values_are_shown_on_one_short_line(field):
+    names = ", ".join(f"name_{i}" for i in range(60))
+    error = FpipeError("no.", **{field: names})
+    _, line = str(error).splitlines()
+    shown = line[12:]
+    assert len(shown) <= 120
+    assert shown.endswith(", …")
+    assert names.startswith(shown.removesuffix(" …"))
+    assert getattr(error, field) == names
+    assert str(FpipeError("no.", **{field: "a\n" * 9})).splitlines()[1:] == [f"  {field:<9} a …"]
+    assert len(str(FpipeError("no.", **{field: "x" * 500})).splitlines()[1][12:]) <= 120
 
 
 def test_later_lines_are_indented_below_their_field():

@@ -52,7 +52,7 @@ def test_a_wrong_value_is_refused_before_anything_is_made():
     with pytest.raises(ParameterError) as caught:
         Layer(0)
     assert str(caught.value) == (
-        "ParameterError: Layer: out cannot be 0.\n"
+        "Layer: out cannot be 0.\n"
         "  expected  an integer of at least 1\n"
         "  got       0 (int)\n"
         "  fix       give out as an integer of at least 1"

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 import pytest
-from sklearn.metrics import confusion_matrix
+from sklearn.metrics import accuracy_score, confusion_matrix
 
 import fpipe as fp
+from fpipe import learners
 from fpipe.core.errors import DataError, ParameterError, SchemaError
 from fpipe.core.value import evolve
 from fpipe.data.prediction import predicted_classes, predicted_numbers
@@ -153,3 +154,31 @@ def test_scores_by_measures_with_parameters():
         "fbeta(beta=2)": pytest.approx(0.5),
     }
     assert BINARY.score(two) == BINARY.score("fbeta(beta=2)")
+
+
+def test_a_truth_that_is_missing_in_some_rows():
+    """It is kept where it is known; what needs it of every row says which row has none."""
+    fitted = fp.fit(learners.featureless(), BINARY_TASK, key=fp.key(0))
+    made = fp.predict(fitted, {"x": [1, 2, 3], "y": ["n", None, "p"]})
+    assert made.truth.to_list() == ["n", None, "p"]
+    for act in (lambda: made.score("accuracy"), made.confusion):
+        with pytest.raises(DataError, match="missing in 1 of 3 rows") as caught:
+            act()
+        assert caught.value.expected == "a truth for every row"
+        assert caught.value.got == "the first missing one in row 1"
+        assert "filter" in caught.value.fix
+    known = made.filter(made.row_id[made.truth.is_not_null().to_numpy()])
+    assert known.score("accuracy") == accuracy_score(["n", "p"], known.response.to_list())
+    assert fp.predict(fitted, {"x": [1], "y": [None]}).truth is None
+
+
+def test_confusion_of_a_class_unseen_at_fit():
+    """A true class that was not there at fit has no row of its own."""
+    fitted = fp.fit(learners.featureless(), BINARY_TASK, key=fp.key(0))
+    made = fp.predict(fitted, {"x": [1, 2, 3], "y": ["n", "RR", "p"]})
+    for act in (made.confusion, lambda: fp.plot(made, "confusion")):
+        with pytest.raises(DataError, match="truth in row 1 is 'RR'") as caught:
+            act()
+        assert caught.value.expected == "one of 'n', 'p'"
+        assert caught.value.got == "'RR' in row 1; 1 such rows"
+        assert "'RR'" in caught.value.fix

@@ -209,7 +209,7 @@ def test_more_folds_than_rows_or_groups():
     with pytest.raises(DataError) as error:
         fold_rows(4, 10, key(0))
     assert str(error.value) == (
-        "DataError: 10 folds were asked for, but there are only 4 rows.\n"
+        "10 folds were asked for, but there are only 4 rows.\n"
         "  expected  2 <= folds <= 4\n"
         "  got       folds = 10, rows = 4\n"
         "  fix       use folds=4"
@@ -240,7 +240,7 @@ def test_empty_parts():
     with pytest.raises(DataError) as error:
         holdout_rows(3, 0.1, key(0))
     assert str(error.value) == (
-        "DataError: a share of 0.1 of 3 rows is 0, which leaves one part empty.\n"
+        "a share of 0.1 of 3 rows is 0, which leaves one part empty.\n"
         "  expected  at least 1 row on either side\n"
         "  got       0 and 3 rows\n"
         "  fix       use another ratio"

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 import fpipe as fp
-from fpipe.core.errors import SchemaError
+from fpipe.core.errors import DataError, SchemaError
 from fpipe.data.conform import conform
 from fpipe.data.kind import Classification, Regression
 from fpipe.data.prediction import pool, predicted_classes, predicted_numbers
@@ -107,7 +107,7 @@ def test_arrow_with_dictionary():
         ([True, False, True], ("False", "True"), ["True", "False", "True"]),
         ([10, 9, 10], ("9", "10"), ["10", "9", "10"]),
         ([-1, 1, -1], ("-1", "1"), ["-1", "1", "-1"]),
-        ([0.5, 1e20, 0.5], ("0.5", "1e+20"), ["0.5", "1e+20", "0.5"]),
+        ([2.0, 1e20, 2.0], ("2.0", "1e+20"), ["2.0", "1e+20", "2.0"]),
         (
             [datetime.date(2021, 1, 1), datetime.date(2020, 1, 1)],
             ("2020-01-01", "2021-01-01"),
@@ -124,6 +124,51 @@ def test_classes(values, classes, coded):
     assert task.classes == classes
     assert task.column("y").to_list() == coded
     assert task.kind == Classification(classes, classes[-1])
+
+
+@pytest.mark.parametrize(
+    ("values", "got"),
+    [
+        ([1.5, 2.0, 1.5], "1.5 in row 0; 2 different values"),
+        (np.array([1.0, 2.25], np.float32), "2.25 in row 1; 2 different values"),
+        ([Decimal("1.0"), Decimal("2.5")], "2.5 in row 1; 2 different values"),
+        ([1.0, float("inf")], None),
+    ],
+)
+def test_broken_numbers_are_no_classes(values, got):
+    """A target of numbers that are not whole is a regression; whole floats stay classes."""
+    if got is None:
+        assert fp.classification({"x": [1, 2], "y": values}, "y").classes == ("1.0", "inf")
+        return
+    with pytest.raises(DataError, match="not whole") as caught:
+        fp.classification({"x": range(len(values)), "y": values}, "y")
+    assert "integers" in caught.value.expected
+    assert caught.value.got == got
+    assert "fp.regression" in caught.value.fix
+
+
+def test_dates_in_a_csv_file(tmp_path):
+    """ISO dates and moments are read as such, whatever else looks like one stays text."""
+    (tmp_path / "t.csv").write_text(
+        "day,at,spaced,us,gap,wrong,y\n"
+        "2024-02-29,2024-02-29T10:30:00,2024-02-29 10:30:00.25,02/03/2024,,2024-02-30,1\n"
+        "2023-01-01,2023-01-01T00:00:00,2023-01-01 00:00:00,03/03/2024,2020-05-06,2024-02-28,2\n"
+    )
+    task = fp.regression(tmp_path / "t.csv", "y")
+    assert [task.dtype(name) for name in ("day", "at", "spaced", "gap")] == [
+        pl.Date(),
+        pl.Datetime("us"),
+        pl.Datetime("us"),
+        pl.Date(),
+    ]
+    assert task.column("day").to_list() == [datetime.date(2024, 2, 29), datetime.date(2023, 1, 1)]
+    assert task.column("at")[0] == datetime.datetime(2024, 2, 29, 10, 30)
+    assert task.column("spaced")[0] == datetime.datetime(2024, 2, 29, 10, 30, 0, 250000)
+    assert task.column("gap").to_list() == [None, datetime.date(2020, 5, 6)]
+    assert isinstance(task.dtype("us"), pl.Enum)
+    assert isinstance(task.dtype("wrong"), pl.Enum)
+    again = conform(str(tmp_path / "t.csv"), task.outline())
+    assert again.table.equals(task.table)
 
 
 def test_datetime_classes():

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from sklearn import metrics
 
 import fpipe as fp
-from fpipe import nn
+from fpipe import learners, nn
 from fpipe.core.errors import DataError, ParameterError
 from fpipe.data.prediction import predicted_classes, predicted_numbers
 from fpipe.evaluate.resample import ResampleResult
@@ -202,3 +204,71 @@ def test_a_measure_without_its_parameter_is_refused_before_training():
     )
     with pytest.raises(ParameterError, match="costs: costs is not set"):
         fp.check(net, task)
+
+
+def test_confusion_of_all_folds():
+    """The rows of all folds are counted once, as scikit-learn counts them."""
+    truth, said = ["a", "b", "b", "a", "c", "b"], [0, 1, 0, 0, 1, 1]
+    task = fp.classification({"x": np.zeros(6), "y": truth}, "y")
+    prob = np.eye(3)[said]
+    predictions = tuple(
+        predicted_classes(task.take(rows), prob[rows]) for rows in (np.arange(2), np.arange(2, 6))
+    )
+    splits = (Split(np.arange(2, 6), np.arange(2)), Split(np.arange(2), np.arange(2, 6)))
+    result = ResampleResult(cv(2), splits, predictions)
+    known = metrics.confusion_matrix(truth, np.array(["a", "b", "c"])[said])
+    assert np.array_equal(result.confusion().drop("truth").to_numpy(), known)
+    expected = metrics.f1_score(truth, np.array(["a", "b", "c"])[said], average="macro")
+    assert result.aggregate("f1_macro", average="micro") == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("act", "rule", "fix"),
+    [
+        (lambda: UNEVEN.table(["rmse", "mae"]), "a score is by a measure", "'rmse', 'mae'"),
+        (lambda: UNEVEN.score(max), "a score is by a measure", "call it yourself"),
+        (lambda: UNEVEN.predictions[0].scores(["rmse"]), "a score is by a measure", "'rmse'"),
+        (lambda: UNEVEN.score("rmsee"), "there is no measure", "did you mean 'rmse'?"),
+        (lambda: fit(sinks=[print]), "'print' is no sink", "emit"),
+        (lambda: fit(sinks=print), "sinks cannot be print", "emit"),
+        (lambda: fit(sinks=Emits()), "sinks cannot be Emits", "give a list"),
+        (lambda: resample(sinks=[print]), "'print' is no sink", "emit"),
+        (lambda: resample(executor=2), "'int' does not run folds", "ThreadPoolExecutor(2)"),
+        (
+            lambda: resample(executor=ThreadPoolExecutor),
+            "'ThreadPoolExecutor' does not run folds",
+            "ThreadPoolExecutor(2)",
+        ),
+    ],
+)
+def test_what_is_no_measure_sink_or_executor(act, rule, fix):
+    """What was given is named, before anything is fitted."""
+    with pytest.raises(ParameterError, match=rule) as caught:
+        act()
+    assert fix in caught.value.fix
+    assert caught.value.expected
+
+
+class Emits:
+    """A sink."""
+
+    def emit(self, event):
+        """Take an event."""
+
+
+TASK = fp.regression({"x": [1.0, 2.0, 3.0, 4.0], "y": [1.0, 2.0, 3.0, 5.0]}, "y")
+
+
+def fit(**settings):
+    return fp.fit(learners.featureless(), TASK, key=fp.key(0), **settings)
+
+
+def resample(**settings):
+    return fp.resample(learners.featureless(), TASK, cv(2), key=fp.key(0), **settings)
+
+
+def test_sinks_and_executors_are_taken():
+    """What fits is let through."""
+    assert fit(sinks=[Emits()]) == fit()
+    with ThreadPoolExecutor(2) as pool:
+        assert resample(executor=pool, sinks=(Emits(),)) == resample()

@@ -84,7 +84,7 @@ class Total(Op):
     def apply(
         self, state: Any, inputs: tuple[Any, ...], *, key: Key, context: Context
     ) -> tuple[Any, ...]:
-        return (sum(inputs),)
+        return (sum(inputs, 0.0),)
 
 
 @descriptor
@@ -570,3 +570,65 @@ def test_print_of_macros():
         "    b:",
         "      times(factor=7)",
     ]
+
+
+def test_print_of_overrides():
+    """What is set below a macro and is no parameter of it is shown with it."""
+    lines = repr(nn.block(times(2), 2).set({"block[1].times.factor": 10})).splitlines()
+    assert lines[1:] == [
+        "  block(n_blocks=2)",
+        "    times(factor=2)",
+        "    set [1].times.factor = 10",
+    ]
+
+
+@pytest.mark.parametrize(("path", "what", "fix"), [
+    ("plus", "the node 'plus'", "'plus.by'"),
+    ("branch.a", "a graph", "'a.plus.by'"),
+    ("block.plus", "the node 'plus'", "'plus.by'"),
+])  # fmt: skip
+def test_graphs_are_no_parameters(path, what, fix):
+    """A value set where a node or graph stands is told to be misplaced."""
+    graph = plus() >> nn_branch() >> nn.block(plus(), 1)
+    with pytest.raises(ParameterError) as caught:
+        graph.set({path: times(3)})
+    error = caught.value
+    assert f"leads to {what}, and only parameters can be set" in error.rule
+    assert error.got == path.rpartition(".")[2]
+    assert fix in error.fix
+    assert fix.strip("'") in error.expected
+
+
+@pytest.mark.parametrize(
+    ("thing", "rule", "fix"),
+    [
+        ("relu", "a string cannot be joined", "relu(...) without quotes"),
+        ("a b", "a string cannot be joined", "relu(...) without quotes"),
+        (ops.scale, "the function 'scale' cannot be joined", "call it: scale(...)"),
+        (nn.relu, "the function 'relu' cannot be joined", "call it: relu(...)"),
+        (Total, "the class 'Total' cannot be joined", "make one of it: Total(...)"),
+        (lambda x: x, "the function '<lambda>' cannot be joined", "nn.fn(function)"),
+        (fp.tasks.iris(), "Task cannot be joined", "the graph comes before the task"),
+        (None, "None cannot be joined", "such as nn.relu()"),
+        ([ops.scale()], "a list cannot be joined", ">> or &"),
+    ],
+    ids=lambda x: x if isinstance(x, str) else type(x).__name__,
+)
+def test_what_cannot_be_joined(thing, rule, fix):
+    """The fix names what was given, in ``>>`` and where a graph is asked for."""
+    for act in (
+        lambda: ops.scale() >> thing,
+        lambda: thing >> ops.scale(),
+        lambda: fp.fit(thing, fp.tasks.iris(), key=fp.key(0)),
+    ):
+        with pytest.raises(GraphError) as caught:
+            act()
+        assert rule in caught.value.rule
+        assert fix in caught.value.fix
+        assert len(caught.value.got) <= 60
+
+
+def test_set_takes_a_mapping():
+    """Pairs are refused."""
+    with pytest.raises(ParameterError, match="a mapping of paths"):
+        ops.scale().set([("scale.center", False)])

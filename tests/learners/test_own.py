@@ -399,3 +399,25 @@ def test_module_missing_value_names_its_ingress():
     assert caught.value.at == "module.inputs.x.ingress_numeric"
     assert caught.value.details == {"column": "a", "row": 1}
     assert "impute" in caught.value.fix
+
+
+def test_module_with_too_few_outputs_is_told_how_many():
+    """The advice is to give the right number, since the learner adds no head."""
+    with pytest.raises(ShapeError) as caught:
+        fp.fit(
+            learner(torch.nn.Linear, {"input": ops.numeric()}, in_features=3, out_features=2),
+            SPECIES,
+            key=KEY,
+        )
+    assert caught.value.at == "module.model"
+    assert caught.value.fix.startswith("let Linear give 3 outputs, as task.kind.output_size tells")
+
+
+def test_module_takes_what_nn_gives():
+    """An optimizer operator keeps its own rate."""
+    given = learner(latent_dim=2, optimizer=nn.optimizer("sgd", lr=0.2), loss=nn.loss("mse"))
+    plain = learner(latent_dim=2, optimizer="sgd", lr=0.2, loss="mse")
+    ends = [
+        fp.fit(g, LINE, key=KEY).state("module").states["model"].weights for g in (given, plain)
+    ]
+    assert fp.same(*ends)

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import fpipe as fp
-from fpipe import learners, ops
+from fpipe import learners, nn, ops
 from fpipe.core.errors import ParameterError, SchemaError
 
 KEY = fp.key(2)
@@ -75,7 +75,7 @@ def test_mlp_defaults():
         "mlp.activation": "relu",
         "mlp.dropout": 0.1,
         "mlp.optimizer": "adamw",
-        "mlp.lr": 1e-3,
+        "mlp.lr": None,
         "mlp.batch_size": 32,
         "mlp.patience": 0,
         "mlp.loss": None,
@@ -187,3 +187,47 @@ def test_featureless_needs_no_feature():
     task = fp.regression({"k": ["a", "b"], "y": [1.0, 3.0]}, "y")
     graph = ops.select(ops.numeric()) >> learners.featureless()
     assert fp.predict(fp.fit(graph, task, key=KEY), task).response.to_list() == [2.0, 2.0]
+
+
+def test_mlp_takes_what_nn_gives():
+    """A loss and an optimizer with parameters are given as the operators that set them."""
+    loss = nn.loss("cross_entropy", class_weight={"v": 3.0})
+    ready = learners.mlp(epochs=3, dropout=0.0, loss=loss, optimizer=nn.optimizer("sgd", lr=0.3))
+    end = loss >> nn.optimizer("sgd", lr=0.3) >> nn.model(epochs=3)
+    by_hand = fp.wrap(nn.ingress_numeric() >> nn.head() >> end, id="mlp")
+    assert fp.same(weights(ready, THREE)[1], weights(by_hand, THREE)[1])
+    other = weights(ready.set({"mlp.lr": 0.1}), THREE)[1]
+    slower = learners.mlp(epochs=3, dropout=0.0, loss=loss, optimizer="sgd", lr=0.1)
+    assert fp.same(other, weights(slower, THREE)[1])
+
+
+def test_a_name_of_an_optimizer_has_the_usual_rate():
+    """Without a rate a name means 0.001, and an optimizer with its own rate keeps that."""
+    named = learners.mlp(epochs=2, optimizer="sgd")
+    assert fp.same(weights(named, LINE)[1], weights(named.set({"mlp.lr": 1e-3}), LINE)[1])
+
+
+@pytest.mark.parametrize(("name", "given", "fix"), [
+    ("loss", nn.optimizer("adam"), "nn.loss(...)"),
+    ("optimizer", nn.loss("mse"), "nn.optimizer(...)"),
+    ("loss", nn.loss("mse") >> nn.optimizer("adam"), "nn.loss(...)"),
+])  # fmt: skip
+def test_mlp_refuses_other_graphs(name, given, fix):
+    """Only the one operator that sets the part is taken."""
+    with pytest.raises(ParameterError) as caught:
+        learners.mlp(**{name: given})
+    assert f"{name} cannot be" in caught.value.rule
+    assert fix in caught.value.expected
+    assert fix in caught.value.fix
+    assert "Graph" in caught.value.got
+
+
+def test_what_is_set_below_comes_last():
+    """A rate set at the node inside wins over the learner's own, whatever came first."""
+    inside, own = {"mlp.optimizer.lr": 0.2}, {"mlp.lr": 0.05}
+    start = learners.mlp(epochs=2)
+    expected = weights(start.set({"mlp.lr": 0.2}), LINE)[1]
+    for graph in (start.set(inside).set(own), start.set(own).set(inside)):
+        assert fp.same(weights(graph, LINE)[1], expected)
+        assert graph.at("mlp.optimizer.lr") == 0.2
+        assert "set optimizer.lr = 0.2" in repr(graph)

@@ -20,6 +20,7 @@ from fpipe.measure.score import (
     Measure,
     UndefinedError,
     about,
+    as_measure,
     measure,
     parameters_of,
     score,
@@ -45,11 +46,46 @@ def test_unknown_name_gets_the_nearest():
     with pytest.raises(ParameterError) as error:
         measure("acuracy")
     assert str(error.value) == (
-        "ParameterError: there is no measure 'acuracy'.\n"
-        f"  expected  {', '.join(each.name for each in MEASURES)}\n"
+        "there is no measure 'acuracy'.\n"
+        "  expected  accuracy, error_rate, balanced_accuracy, precision_macro, recall_macro, "
+        "f1_macro, f1_weighted, mcc, cohen_kappa, …\n"
         "  got       'acuracy'\n"
         "  fix       did you mean 'accuracy'?"
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "fix"),
+    [
+        ("auc", "classification", "did you mean 'roc_auc'?"),
+        ("f1_scor", "classification", "did you mean 'f1_macro'?"),
+        ("rmsd", "regression", "did you mean 'rmse'?"),
+        (["accuracy", "f1"], "classification", "one by one: 'accuracy', 'f1'"),
+        (metrics.accuracy_score, "classification", "call it yourself"),
+        (3, "regression", "give the name of a measure"),
+    ],
+    ids=repr,
+)
+def test_what_is_no_measure(name, kind, fix):
+    """The nearest name of the kind is offered, and names of the other kind are not listed."""
+    with pytest.raises(ParameterError) as error:
+        as_measure(name, kind)
+    assert fix in error.value.fix
+    other = {"classification": "rmse", "regression": "accuracy"}[kind]
+    assert other not in error.value.expected
+
+
+@pytest.mark.parametrize("average", ["macro", "weighted"])
+def test_averages_where_classes_are_missing(average):
+    """As in scikit-learn, a class that is only true or only predicted counts with 0."""
+    truth = np.array(["a", "a", "b", "c", "c", "c"])
+    said = np.array(["a", "b", "b", "b", "a", "d"])
+    for word in ("precision", "recall", "f1"):
+        if f"{word}_{average}" in NUMBERS:
+            known = getattr(metrics, f"{word}_score")(truth, said, average=average, zero_division=0)
+            seen = of_classes(f"{word}_{average}", truth, said, None, ("a", "b", "c", "d", "e"))
+            assert seen == pytest.approx(known, rel=1e-12)
+    assert 0 < known < 1
 
 
 def test_every_measure_is_tested():
@@ -178,6 +214,10 @@ NUMBERS = {
     "accuracy": lambda d: metrics.accuracy_score(d.truth3, d.response3),
     "error_rate": lambda d: np.mean(d.truth3 != d.response3),
     "balanced_accuracy": lambda d: metrics.balanced_accuracy_score(d.truth3, d.response3),
+    "precision_macro": lambda d: metrics.precision_score(d.truth3, d.response3, average="macro"),
+    "recall_macro": lambda d: metrics.recall_score(d.truth3, d.response3, average="macro"),
+    "f1_macro": lambda d: metrics.f1_score(d.truth3, d.response3, average="macro"),
+    "f1_weighted": lambda d: metrics.f1_score(d.truth3, d.response3, average="weighted"),
     "mcc": lambda d: metrics.matthews_corrcoef(d.truth3, d.response3),
     "cohen_kappa": lambda d: metrics.cohen_kappa_score(d.truth3, d.response3),
     "costs": mean_cost,
@@ -270,6 +310,10 @@ def test_two_classes_are_many(name):
         "accuracy": metrics.accuracy_score(d.truth2, d.response2),
         "error_rate": metrics.zero_one_loss(d.truth2, d.response2),
         "balanced_accuracy": metrics.balanced_accuracy_score(d.truth2, d.response2),
+        "precision_macro": metrics.precision_score(d.truth2, d.response2, average="macro"),
+        "recall_macro": metrics.recall_score(d.truth2, d.response2, average="macro"),
+        "f1_macro": metrics.f1_score(d.truth2, d.response2, average="macro"),
+        "f1_weighted": metrics.f1_score(d.truth2, d.response2, average="weighted"),
         "mcc": metrics.matthews_corrcoef(d.truth2, d.response2),
         "cohen_kappa": metrics.cohen_kappa_score(d.truth2, d.response2),
         "log_loss": metrics.log_loss(is_pos, d.prob2[:, 1]),
@@ -624,7 +668,7 @@ def test_what_the_measure_needs_is_missing():
     with pytest.raises(ParameterError) as error:
         of_classes("log_loss", prob=None)
     assert str(error.value) == (
-        "ParameterError: log_loss: the measure needs probabilities, and the prediction has none.\n"
+        "log_loss: the measure needs probabilities, and the prediction has none.\n"
         "  expected  prob, an array\n"
         "  got       prob = None\n"
         "  fix       predict probabilities, or use 'accuracy'"
@@ -639,6 +683,9 @@ def test_two_classes_only():
     with pytest.raises(ParameterError, match="a measure for 2 classes meets 3 classes"):
         score(two, TRUTH, None, PROB, classes=CLASSES, positive="no")
     other = Measure("f1_score", minimize=False, needs="response", kind="classification")
+    with pytest.raises(ParameterError, match="3 classes") as error:
+        of_classes("f1")
+    assert "'f1_macro'" in error.value.fix
     with pytest.raises(ParameterError, match="there is no rule to score 'f1_score'"):
         score(other, TRUTH, RESPONSE, None, classes=CLASSES, positive=None)
 
@@ -672,7 +719,7 @@ def test_unknown_class():
     with pytest.raises(DataError) as error:
         of_classes("accuracy", np.array(["no", "perhaps"]), np.array(["no", "no"]))
     assert str(error.value) == (
-        "DataError: accuracy: the truth has a value that is not one of 'no', 'yes', 'maybe'.\n"
+        "accuracy: the truth has a value that is not one of 'no', 'yes', 'maybe'.\n"
         "  expected  one of 'no', 'yes', 'maybe'\n"
         "  got       'perhaps'; 1 such value\n"
         "  at        truth, row 1\n"
@@ -712,7 +759,7 @@ def test_one_class_has_no_auc():
     with pytest.raises(DataError) as error:
         of_classes("roc_auc", truth, None, prob, ("a", "b"), "b")
     assert str(error.value) == (
-        "UndefinedError: roc_auc: the truth has only 'a', and no row of 'b'.\n"
+        "roc_auc: the truth has only 'a', and no row of 'b'.\n"
         "  expected  at least 1 row of every class\n"
         "  got       2 rows: 'a'\n"
         "  fix       split with strata (give the target the role 'stratum'), or use 'log_loss'"

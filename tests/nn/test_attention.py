@@ -503,7 +503,7 @@ REFUSED = {
         ShapeError,
         "cannot enter as src_key_padding_mask",
     ),
-    "ft_transformer_block.attention: heads": (
+    "ft_transformer_block: heads": (
         nn.ft_transformer_block(3),
         (SRC,),
         ParameterError,
@@ -567,3 +567,11 @@ def test_attention_parameters_are_checked(make, words):
     assert words in caught.value.rule
     assert caught.value.expected
     assert caught.value.fix
+
+
+def test_the_fix_names_the_parameter_of_the_block():
+    """The number of heads of a block is its own parameter."""
+    with pytest.raises(ParameterError) as caught:
+        nn.network(nn.ft_transformer_block(attention_n_heads=3), x=(None, 4, 8))
+    assert caught.value.fix == "attention_n_heads=2"
+    assert caught.value.at == "ft_transformer_block"

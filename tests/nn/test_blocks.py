@@ -266,3 +266,42 @@ def test_errors(case):
     assert (error.at, error.fix) == (at, fix)
     assert error.expected is not None
     assert error.got is not None
+
+
+def test_errors_in_each_name_the_copy():
+    """An error of the user's own ``each`` says in which copy and at which node it arose."""
+
+    def sizes(i):
+        return {"linear.out_features": (3, 3)[i]}
+
+    with pytest.raises(IndexError) as caught:
+        net(nn.block(nn.linear(3), 3, sizes))
+    assert caught.value.__notes__ == ["in each=sizes of a block, for copy 2", "at block"]
+
+
+def test_at_reads_the_copies_as_the_network_has_them():
+    """``each`` and what is set for one copy count; a copy that is not there is an error."""
+    graph = nn.block(nn.linear(8), 3, lambda i: {"linear.out_features": 4 * (i + 1)})
+    path = "block[2].linear.out_features"
+    assert graph.at(path) == 12 == net(graph).layers["block[2].linear"].out_features
+    assert graph.set({path: 5}).at(path) == 5
+    assert graph.set({path: 5}).at("block[1]").at("linear.out_features") == 8
+    nested = nn.block(graph, 2).set({"block[1].block[0].linear.bias": False})
+    assert nested.at("block[1].block[0].linear.bias") is False
+    assert nested.at("block[0].block[0].linear.out_features") == 4
+
+
+@pytest.mark.parametrize("act", [
+    lambda graph: graph.at("block[9].linear.bias"),
+    lambda graph: graph.at("block[-1].linear.bias"),
+    lambda graph: graph.set({"block[3].linear.bias": False}),
+])  # fmt: skip
+def test_copies_that_are_not_there(act):
+    """A copy beyond the last is neither read nor set."""
+    with pytest.raises(ParameterError, match="has no copy") as caught:
+        act(nn.block(nn.linear(8), 3))
+    error = caught.value
+    assert error.expected == "[0] to [2]"
+    assert error.got in ("[9]", "[-1]", "[3]")
+    assert "raise n_blocks" in error.fix
+    assert error.at.startswith("block")

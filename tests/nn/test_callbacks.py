@@ -260,3 +260,56 @@ def test_bad_callbacks(act, error, rule, expected, fix, at):
     assert expected in str(caught.value)
     assert fix in str(caught.value.fix)
     assert at is None or caught.value.at == at
+
+
+def test_what_looks_like_a_stage_and_is_none_is_refused():
+    """A misspelt stage would never be called, so its class is not made."""
+    with pytest.raises(ParameterError) as caught:
+
+        class Misspelt(Callback):
+            def after_backwards(self, state, gradients):
+                return state, gradients
+
+    error = caught.value
+    assert "there is no stage 'after_backwards'" in error.rule
+    assert (error.expected, error.got) == ("init, after_backward", "after_backwards")
+    assert error.fix == "call it after_backward"
+    with pytest.raises(ParameterError, match="there is no stage 'on_epoch_end'"):
+        type("Later", (Callback,), {"on_epoch_end": lambda self, state: state})
+    type("Fine", (Callback,), {"norm": lambda self, x: x, "factor": 2.0})
+
+
+@descriptor
+class Scaling(Callback):
+    """Multiplies gradients."""
+
+    factor: float = 1.0
+    label: str | None = None
+
+    def after_backward(self, state, gradients):
+        return state, {name: self.factor * g for name, g in gradients.items()}
+
+
+@pytest.mark.parametrize("bad", ["a", None, True])
+def test_fields_hold_what_they_are_annotated_with(bad):
+    """A field of a plain type is checked when it is given, and when it is set."""
+    acts = (
+        lambda: callbacks(Scaling(bad)),
+        lambda: callbacks(Scaling()).set({"callbacks.scaling.factor": bad}),
+    )
+    for act, at in zip(acts, (None, "callbacks"), strict=True):
+        with pytest.raises(ParameterError) as caught:
+            act()
+        error = caught.value
+        assert f"factor cannot be {bad!r}" in error.rule
+        assert (error.expected, error.at) == ("float, as it is annotated", at)
+        assert (error.got, error.fix) == (f"{bad!r} ({type(bad).__name__})", "give factor as float")
+    assert callbacks(Scaling(2, label="x")).at("callbacks.scaling.factor") == 2
+
+
+def test_errors_in_a_callback_name_it():
+    """An error of the user's own code says in which callback and at which node it arose."""
+    broken = descriptor(type("Broken", (Scaling,), {"after_backward": lambda self, s, g: 1 / 0}))
+    with pytest.raises(ZeroDivisionError) as caught:
+        fp.fit(learner(broken()), TASK, key=KEY)
+    assert caught.value.__notes__ == ["in after_backward of the callback 'broken'", "at model"]

@@ -33,6 +33,13 @@ def two(graph, left, right):
     return nn.network(fp.identity(2) >> graph, a=left, b=right)
 
 
+class Hasty(torch.nn.Module):
+    """Leaves out what every module begins with."""
+
+    def __init__(self):
+        self.inner = torch.nn.Linear(3, 2)
+
+
 # Merges
 
 
@@ -665,7 +672,36 @@ CASES = [
         lambda: net(nn.module(torch.nn.Linear, -1, 2)),
         ParameterError,
         "Linear cannot be built",
-        "nn.module(torch.nn.Conv1d, 3, 8, kernel_size=3)",
+        "give Linear other values",
+    ),
+    (
+        "module with an argument misspelt",
+        lambda: net(nn.module(torch.nn.Linear, 3, 2, bais=True)),
+        ParameterError,
+        "Linear cannot be built",
+        "Linear has no argument 'bais': did you mean 'bias'?",
+    ),
+    (
+        "module with too few arguments",
+        lambda: net(nn.module(torch.nn.Bilinear, 3, 2)),
+        ParameterError,
+        "Bilinear cannot be built",
+        "Bilinear takes (in1_features, in2_features, out_features, bias=True, device=None, "
+        "dtype=None)",
+    ),
+    (
+        "module that does not begin as one",
+        lambda: net(nn.module(Hasty)),
+        ParameterError,
+        "Hasty cannot be built",
+        "call super().__init__() first in Hasty.__init__",
+    ),
+    (
+        "an input of a function as a parameter",
+        lambda: nn.fn(lambda x, y: x + y, y=2.0),
+        ParameterError,
+        "'y' is an input of <lambda>, not a parameter",
+        "write a * before it, so that it is taken by name: (x, *, y)",
     ),
     (
         "module that is none",
@@ -678,8 +714,9 @@ CASES = [
         "module that draws in evaluation",
         lambda: net(nn.module(Uncertain)).bind(key(0))(torch.ones(2, 3)),
         StateError,
-        "draws, but nothing was given to draw from",
-        "draw while training only; there, pass make_draws(planned_draws(...), ...)",
+        "Uncertain draws random numbers outside training",
+        "draw where training is True: an argument training of a function, "
+        "self.training of a module",
     ),
     (
         "module of other shapes",
@@ -714,3 +751,12 @@ def test_errors_say_where():
     with pytest.raises(ShapeError) as caught:
         net(fp.wrap(nn.linear(3) >> nn.reglu(id="gate"), id="body"))
     assert caught.value.at == "body.gate"
+
+
+def test_batch_norm_takes_no_number_of_features():
+    """What torch calls the number of features is found out, and never taken for another number."""
+    with pytest.raises(ParameterError, match="takes 0 positional parameters but got 1") as caught:
+        nn.batch_norm1d(32)
+    assert caught.value.expected == "none"
+    assert "32" in str(caught.value.got)
+    assert "by name" in caught.value.fix

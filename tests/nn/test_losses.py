@@ -478,3 +478,14 @@ def test_predictions_do_not_ask_the_loss():
     frame = MULTI.table.drop("y").head(4)
     assert isinstance(frame, pl.DataFrame)
     assert len(fp.predict(fitted, frame).row_id) == 4
+
+
+def test_errors_in_a_loss_name_it():
+    """An error of the user's own loss says so, and at which node it arose."""
+
+    def crossed(outputs, target):
+        return outputs @ target
+
+    with pytest.raises(RuntimeError, match="cannot be multiplied") as caught:
+        fp.fit(learner(crossed), REGRESSION, key=KEY)
+    assert caught.value.__notes__ == ["in the loss crossed", "at model"]

@@ -9,7 +9,7 @@ import torch
 
 import fpipe as fp
 from fpipe import nn, ops
-from fpipe.core.errors import GraphError
+from fpipe.core.errors import FpipeError, GraphError
 from fpipe.core.tree import sorted_keys
 from fpipe.measure.loss import MeanSquaredError
 from fpipe.nn.descriptor import join
@@ -251,3 +251,47 @@ def test_one_hot_into_a_network():
         rtol=1e-4,
         atol=1e-5,
     )
+
+
+NET = nn.network(nn.linear(2), x=(None, 3))
+WHOLE = nn.ingress_numeric() >> nn.head() >> nn.loss("mse") >> nn.optimizer("adam")
+BAD = {
+    "an ingress": (lambda: nn.network(nn.ingress_numeric() >> nn.linear(3), x=(None, 3)),
+                   "from layers only", "a ModelDescriptor", "leave out ingress", None),
+    "a table operator": (lambda: nn.network(ops.scale(), x=(None, 3)),
+                         "from layers only", "a ModelDescriptor", "table operators", None),
+    "a number for a shape": (lambda: nn.network(nn.linear(3), x=3),
+                             "3 is no shape", "a tuple of sizes", "x=(None, 3)", None),
+    "a negative size": (lambda: nn.network(nn.linear(3), x=(None, -3)),
+                        "is no shape", "a tuple of sizes", "x=(None, 10)", None),
+    "a number for a key": (lambda: NET.bind(7), "drawn from a key", "a key", "fp.key(7)", None),
+    "an array": (lambda: NET.bind(KEY)(np.ones((2, 3))),
+                 "is no tensor", "torch.float32", "torch.as_tensor(x, dtype=torch.float32)", "x"),
+    "double precision": (lambda: NET.bind(KEY)(torch.ones(2, 3, dtype=torch.float64)),
+                         "another dtype", "torch.float32", "x.to(torch.float32)", "x"),
+    "an optimizer of torch": (lambda: nn.optimizer(torch.optim.AdamW, lr=0.1),
+                              "AdamW is no optimizer", "adam, adamw, sgd", '"adamw"', None),
+    "another one": (lambda: nn.optimizer(torch.optim.Rprop),
+                    "Rprop is no optimizer", "adam, adamw, sgd", '"adam"', None),
+    "a monitor, at check": (lambda: fp.check(WHOLE >> nn.model(epochs=1, monitor="mae"), TASK),
+                            "'mae' is not measured", "loss", "measures=('mae',)", "model"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("act", "rule", "expected", "fix", "at"), BAD.values(), ids=BAD)
+def test_bad_input(act, rule, expected, fix, at):
+    """Each is refused, with what was expected, what came, what to do and where."""
+    with pytest.raises(FpipeError) as caught:
+        act()
+    error = caught.value
+    assert rule in error.rule
+    assert expected in str(error.expected)
+    assert error.got is not None
+    assert fix in str(error.fix)
+    assert error.at == at
+
+
+def test_a_network_without_weights_takes_any_precision():
+    """Nothing in it has a precision of its own."""
+    relu = nn.network(nn.relu(), x=(None, 2)).bind(KEY)
+    assert relu(torch.ones(1, 2, dtype=torch.float64)).dtype == torch.float64

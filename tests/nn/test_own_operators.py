@@ -223,8 +223,10 @@ def test_drawing_in_evaluation_is_refused():
     """Nothing may draw where nothing was given to draw from."""
     model = nn.network(nn.fn(lambda x: x * torch.rand(x.shape)), x=(None, 3)).bind(key(0))
     before = torch.get_rng_state()
-    with pytest.raises(StateError, match="draws, but nothing was given"):
+    with pytest.raises(StateError, match="draws random numbers outside training") as caught:
         model(torch.ones(2, 3))
+    assert caught.value.at == "fn"
+    assert "training is True" in str(caught.value.fix)
     assert torch.equal(torch.get_rng_state(), before)
 
 
@@ -264,7 +266,7 @@ CASES = [
         lambda: own_linear(3, True, 5),
         ParameterError,
         "takes 2 positional parameters but got 3",
-        "give parameters by name",
+        "give at most 2 values: out_features, bias",
     ),
     (
         "path misspelt",
@@ -430,3 +432,74 @@ def test_operator_errors(case):
     assert error.fix == fix
     assert error.expected is not None
     assert error.got is not None
+
+
+def cut(x):
+    return x[:, :2]
+
+
+LIAR = nn.operator(cut, shapes=lambda shape: (None, 7))
+END = nn.head() >> nn.loss("mse") >> nn.optimizer("adam") >> nn.model(epochs=1)
+LIES = {
+    "last, when bound": lambda: net(LIAR()).bind(key(0))(torch.ones(2, 3)),
+    "inside, when bound": lambda: net(LIAR() >> nn.linear(2)).bind(key(0))(torch.ones(2, 3)),
+    "inside a fit": lambda: fp.fit(nn.ingress_numeric() >> LIAR() >> END, TASK, key=key(0)),
+}
+
+
+@pytest.mark.parametrize("act", LIES.values(), ids=LIES)
+def test_a_rule_of_shapes_is_held_to_what_leaves(act):
+    """A rule that tells other sizes is found out at the first batch, and the node is named."""
+    with pytest.raises(ShapeError) as caught:
+        act()
+    error = caught.value
+    assert error.at == "cut"
+    assert "another shape than its rule" in error.rule
+    assert "(?, 7)" in error.expected
+    assert error.got.endswith(", 2)")
+    assert "shapes=" in error.fix
+
+
+def test_a_true_rule_of_shapes_may_leave_sizes_open():
+    """What a rule does not tell is not compared."""
+    honest = nn.operator(cut, shapes=lambda shape: (None, None))
+    assert net(honest()).bind(key(0))(torch.ones(4, 3)).shape == (4, 2)
+
+
+def test_drawing_in_prediction_names_the_layer():
+    """A function that draws in evaluation too trains, and is refused by its name at prediction."""
+    graph = nn.ingress_numeric() >> nn.fn(lambda x: x + torch.randn_like(x), id="noise") >> END
+    fitted = fp.fit(graph, TASK, key=key(0))
+    with pytest.raises(StateError) as caught:
+        fp.predict(fitted, TASK)
+    assert caught.value.at == "noise"
+    assert "draws random numbers outside training" in caught.value.rule
+    assert "argument training" in caught.value.fix
+    assert "randn_like" in caught.value.got
+
+
+def test_code_that_fails_is_no_matter_of_shapes():
+    """An error of the code itself is told as such."""
+    with pytest.raises(ShapeError) as caught:
+        net(nn.operator(lambda x: {}["b"], name="own")())
+    error = caught.value
+    assert error.rule == "own raises KeyError when it is tried."
+    assert "KeyError: 'b'" in error.got
+    assert (error.expected, error.fix, error.at) == (
+        "code that runs",
+        "mend the code of own",
+        "own",
+    )
+
+
+def test_errors_of_a_layer_name_it():
+    """What a function raises only on real rows carries the place of its layer."""
+
+    def fragile(x, *, training):
+        if training:
+            raise ZeroDivisionError("nothing left")
+        return x
+
+    with pytest.raises(ZeroDivisionError) as caught:
+        fp.fit(nn.ingress_numeric() >> nn.fn(fragile, id="f") >> END, TASK, key=key(0))
+    assert caught.value.__notes__ == ["at f"]

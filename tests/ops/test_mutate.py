@@ -163,6 +163,9 @@ MIXING = {
     "forward": pl.col("holes").fill_null(strategy="forward"),
     "mean fill": pl.col("holes").fill_null(pl.col("holes").mean()),
     "len": pl.len() + pl.col("b"),
+    "len alone": pl.len(),
+    "row number": pl.int_range(pl.len()),
+    "row index": pl.row_index(),
     "reverse": pl.col("a").reverse(),
     "rolling": pl.col("a").rolling_mean(3),
     "diff": pl.col("when").diff().dt.total_days(),
@@ -179,6 +182,21 @@ def test_mutate_refuses_other_rows(name):
     assert "row by row" in caught.value.expected
     assert "beside others" in caught.value.got
     assert "ops.scale" in caught.value.fix
+
+
+@pytest.mark.parametrize("name", ["len alone", "len"])
+def test_mutate_refuses_other_rows_even_for_one(name):
+    """One row counts itself; it is refused all the same."""
+    with pytest.raises(DataError, match="depends on the other rows"):
+        fp.fit(ops.mutate(c=MIXING[name]), TASK.take([4]), key=KEY)
+
+
+def test_mutate_refuses_row_numbers_without_features():
+    """Where nothing is read and nothing is there to read, rows are still apart."""
+    bare = TASK.select(())
+    with pytest.raises(DataError, match="depends on the other rows"):
+        fp.fit(ops.mutate(c=MIXING["row number"]), bare, key=KEY)
+    assert fp.transform(ops.mutate(c=2), bare, key=KEY).column("c").to_list() == [2] * N
 
 
 LENGTHS = {
@@ -396,6 +414,22 @@ BAD = [
         "no feature",
         "rename",
         "s'?",
+    ),
+    (
+        "no name",
+        lambda: ops.mutate(pl.col("a") * 2),
+        ParameterError,
+        "no name",
+        None,
+        "ops.mutate(name=",
+    ),
+    (
+        "list",
+        lambda: ops.mutate([pl.col("a")]),
+        ParameterError,
+        "no name",
+        None,
+        'ops.mutate(name=col("a"))',
     ),
     ("rename onto", lambda: ops.rename({"a": "b"}), SchemaError, "second", "rename", "b_2"),
     ("rename target", lambda: ops.rename({"a": "y"}), SchemaError, "second", "rename", "y_2"),

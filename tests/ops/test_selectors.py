@@ -181,3 +181,25 @@ def test_bad_parameters(make, rule):
     assert caught.value.expected
     assert caught.value.got
     assert caught.value.fix
+
+
+@pytest.mark.parametrize(
+    ("make", "fix"),
+    [
+        (lambda: ops.select("a", "b"), "ops.select(['a', 'b'])"),
+        (lambda: ops.select(ops.numeric(), ops.dates()), "|"),
+    ],
+)
+def test_select_takes_one_choice(make, fix):
+    """Several names in a row are refused, and how to give them is said."""
+    with pytest.raises(ParameterError, match="but got 2 arguments") as caught:
+        make()
+    assert "list of names" in caught.value.expected
+    assert caught.value.got
+    assert fix in caught.value.fix
+
+
+def test_select_that_chooses_nothing_is_no_error():
+    """No feature of a kind is no mistake: another path may bring features."""
+    task = TASK.select(("a", "b"))
+    assert fp.transform(ops.select(ops.dates()), task, key=KEY).features == ()

@@ -251,5 +251,28 @@ def test_refusals(name, act, error, rule, at, fix):
 def test_validation_rows_without_a_logarithm():
     """They cannot tell how good a network is: an error, not a silent number."""
     graph = ops.log_target() >> learners.mlp(epochs=1)
-    with pytest.raises(StateError, match="no validation rows with a target"):
+    with pytest.raises(StateError, match="no validation rows with a target") as caught:
         fp.fit(graph, TASK, key=KEY, validate=SIGNS)
+    assert caught.value.expected == "a target in every validation row"
+    assert "log_target" in caught.value.got
+    assert "validate=" in caught.value.fix
+
+
+@pytest.mark.parametrize(
+    ("graph", "fix"),
+    [
+        (ops.scale_target() >> ops.log_target(), "ops.log_target() >> ops.scale_target(...)"),
+        (ops.transform_target(np.negative, np.negative) >> ops.log_target(), "swap them"),
+        (ops.log_target(), "offset="),
+    ],
+    ids=["after scale_target", "after transform_target", "alone"],
+)
+def test_the_order_is_what_is_wrong(graph, fix):
+    """After another transformation an offset is no cure: the order is named."""
+    task = SIGNS if fix == "offset=" else TASK
+    with pytest.raises(DataError, match="has no logarithm") as caught:
+        fp.fit(graph, task, key=KEY)
+    assert caught.value.at == "log_target"
+    assert "targets above 0" in caught.value.expected
+    assert caught.value.got
+    assert fix in caught.value.fix

@@ -98,7 +98,7 @@ def test_of_a_resampling(curve):
     *thin, thick = drawn(plot(result, curve))
     for fold, (line, part) in enumerate(zip(thin, result.predictions, strict=True)):
         assert_drawn(line, curve, part, "yes")
-        assert line.get_label() == f"fold {fold + 1}  ({reference(curve, part, 'yes')[2]})"
+        assert line.get_label() == f"fold {fold}  ({reference(curve, part, 'yes')[2]})"
         assert line.get_linewidth() < thick.get_linewidth()
     assert_drawn(thick, curve, result.prediction(), "yes")
     said = reference(curve, result.prediction(), "yes")[2]

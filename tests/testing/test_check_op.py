@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import polars as pl
 import pytest
 import torch
 
 import fpipe as fp
-from fpipe import learners, nn, ops
-from fpipe.core.errors import ParameterError
+from fpipe import callbacks, learners, nn, ops
+from fpipe.core.errors import GraphError, ParameterError
 from fpipe.core.value import descriptor, evolve
 from fpipe.graph.graph import operator
 from fpipe.ops.task_op import TaskOp
 from fpipe.testing import check_op
+from fpipe.testing.laws.asserting import agree
 
 NUMBERS = {"a": [1.0, 2.0, 4.0, 8.0, 3.5, 0.5] * 5, "b": [3.0, -1.0, 0.25] * 10}
 TASK = fp.regression(NUMBERS | {"y": [float(i % 7) for i in range(30)]}, "y")
@@ -150,6 +154,157 @@ def test_planted_bugs(op, law):
     """Each bug is caught, and the message names the law."""
     with pytest.raises(AssertionError, match=f"the law '({law})' is broken"):
         check_op(op, TASK)
+
+
+REGULAR = fp.regression({"a": [1.0, 2.0, 4.0, 8.0] * 4, "y": [1.0, 2.0, 3.0, 4.0] * 4}, "y")
+
+
+@descriptor
+class KeepsSome(Centre):
+    """Leave out rows."""
+
+    least: float = 3.0
+
+    def transform(self, state, task, key):
+        return task.take(np.flatnonzero((task.column("a") > self.least).to_numpy()))
+
+
+@descriptor
+class FailsOnFewRows(Centre):
+    """Break, in a way that is no error of fpipe, where a row is alone."""
+
+    def transform(self, state, task, key):
+        return task if task.n_rows != 1 else [][task.n_rows]
+
+
+@descriptor
+class GivesFrame(Centre):
+    """Return a table."""
+
+    def transform(self, state, task, key):
+        return task.table
+
+
+@pytest.mark.parametrize(
+    ("op", "law", "words"),
+    [
+        (LooksAtTheBatch(), "rows are apart", "column 'a', row 0: "),
+        (KeepsSome(), "rows are apart", "16 rows entered apply and 8 left"),
+        (KeepsSome(0.0), "rows are kept", "16 rows entered apply and 0 left"),
+        (FailsOnFewRows(), "rows are apart", "IndexError: list index out of range"),
+    ],
+    ids=lambda x: type(x).__name__ if isinstance(x, TaskOp) else None,
+)
+def test_regular_rows_hide_nothing(op, law, words):
+    """Rows that repeat every four do not hide what a part or a single row lacks."""
+    with pytest.raises(AssertionError, match=f"the law '{law}' is broken") as caught:
+        check_op(op, REGULAR)
+    assert words in str(caught.value)
+    assert len(str(caught.value)) < 200
+
+
+def test_what_is_no_task_is_refused():
+    """A table that leaves where a task is declared is an error before any law is tried."""
+    with pytest.raises(GraphError, match="what leaves 'centre'"):
+        check_op(GivesFrame(), TASK)
+
+
+SCRIPT = """
+import polars as pl
+import torch
+import fpipe as fp
+from fpipe import nn
+from fpipe.core.value import descriptor
+from fpipe.ops.task_op import TaskOp
+from fpipe.testing import check_op
+
+@descriptor
+class Centre(TaskOp):
+    name = "centre"
+
+    def learn(self, task, key):
+        return task.column("a").mean()
+
+    def transform(self, state, task, key):
+        return task.computed((pl.col("a") - state).alias("a"))
+
+@descriptor
+class Writes(Centre):
+    name = "writes"
+
+    def learn(self, task, key):
+        SEEN.append(task)
+        return len(SEEN)
+
+SEEN = []
+
+def twice(x):
+    return torch.relu(x) * 2
+
+task = fp.regression({"a": [1.0, 2.0, 4.0, 8.0] * 4, "y": [1.0, 2.0, 3.0, 4.0] * 4}, "y")
+for op in (Centre(), nn.operator(twice)(), nn.fn(lambda x: x * 3)):
+    assert len(check_op(op, task, examples=1).held) > 15
+try:
+    check_op(Writes(), task, examples=1)
+except AssertionError as error:
+    print("caught", str(error).split("'")[1])
+"""
+
+
+def test_operators_of_a_script():
+    """Classes and functions of ``__main__``, which have no fingerprint, are tried all the same."""
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, "caught fitting then\n"), done.stderr
+
+
+def squared(output, target):
+    return (output - target.reshape(output.shape)) ** 2
+
+
+@pytest.mark.parametrize(
+    ("graph", "task"),
+    [
+        (nn.loss("mse"), TASK),
+        (nn.loss(squared), TASK),
+        (nn.optimizer("sgd", lr=0.01), CLASSES),
+        (nn.loss("cross_entropy") >> nn.optimizer("adam"), CLASSES),
+        (nn.callbacks(callbacks.clip_gradients(1.0)), CLASSES),
+        (nn.model(epochs=1), TASK),
+        (nn.model(epochs=1), CLASSES),
+        (nn.loss("cross_entropy") >> nn.optimizer("adam") >> nn.model(epochs=1), CLASSES),
+        (nn.head(), CLASSES),
+    ],
+    ids=lambda x: ",".join(x.ids) if hasattr(x, "ids") else x.kind.name,
+)
+def test_what_sets_up_training(graph, task):
+    """The surroundings set what the operator does not, and nothing twice."""
+    assert len(check_op(graph, task, examples=1).held) >= 15
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "words"),
+    [
+        (TASK, evolve(TASK, origin=TASK.origin + 1), "origin, position [0]: 0 and 1"),
+        ({"s": (1.0, 2.0)}, {"s": (1.0, 2.5)}, "at s[1]: 2.0 and 2.5"),
+        (pl.DataFrame({"a": [1, 2]}), pl.DataFrame({"a": [1, 3]}), "column 'a', row 1: 2 and 3"),
+        (pl.DataFrame({"a": [1]}), pl.DataFrame({"b": [1]}), "['a'] and ['b']"),
+        (pl.DataFrame({"a": [1]}), pl.DataFrame({"a": [1, 2]}), "there are 1 and 2 rows"),
+        (pl.DataFrame({"a": [1]}), pl.DataFrame({"a": [1.0]}), "types are Int64 and Float64"),
+        (torch.zeros(2, 3), torch.eye(2, 3), "position [0, 0]: 0.0 and 1.0"),
+        (torch.zeros(2), torch.zeros(3), "[2] and torch.float32 [3]"),
+        (1, "a", "int 1 and str 'a'"),
+        ((1,), (1, 2), "it holds (0,) and (0, 1)"),
+    ],
+)
+def test_differences_are_placed(left, right, words):
+    """A failure says where two values differ and how, not what they look like."""
+    with pytest.raises(AssertionError) as caught:
+        agree(left, right, "the output")
+    assert str(caught.value).startswith("the output differs")
+    assert str(caught.value).endswith(words)
+    agree(left, left, "the output")
 
 
 def test_exemptions_are_reported():

@@ -36,8 +36,23 @@ def _weights_by_name(given: Any) -> Any:
     """Return class weights as a map of floats; none at all is None."""
     if not isinstance(given, Mapping):
         return given
+    _check_names(given)
     floats = {k: float(v) if isinstance(v, int) and _is_number(v) else v for k, v in given.items()}
     return pmap(floats) if floats else None
+
+
+def _check_names(given: Mapping[Any, Any]) -> None:
+    """Raise ParameterError where a class is not named by text: classes of numbers are, too."""
+    wrong = [key for key in given if not isinstance(key, str)]
+    if wrong:
+        meant = ", ".join(f"{str(key)!r}: {given[key]!r}" for key in list(given)[:6])
+        raise ParameterError(
+            f"class_weight names a class by {wrong[0]!r}, which is no text.",
+            expected="class names as text, which they are for targets of numbers, too "
+            "(task.classes)",
+            got=", ".join(map(repr, list(given)[:12])),
+            fix=f"class_weight={{{meant}}}",
+        )
 
 
 @descriptor

@@ -92,12 +92,33 @@ class Function(Layer):
         if given.training and self.draws_code is not None:
             self._check_drawn(given.draws, inputs)
             drawn = {name: _beside(tensor, inputs[0]) for name, tensor in given.draws.items()}
-        mode = keyed(given.draws if self.draws_code is None else {}, given.training)
+        stream = given.draws if self.draws_code is None else {}
+        mode = keyed(stream, given.training, self._called())
         with untouched(inputs, self.name), mode:
             out = self._function(given.params, drawn, given.training)(*inputs)
         outputs = tuple(out) if isinstance(out, tuple | list) else (out,)
         self._check_count(len(outputs))
+        if self.shapes_code is not None:
+            self._check_shapes(inputs, outputs)
         return outputs
+
+    def _called(self) -> str:
+        """Return the name of the operator, and of the code where that is another."""
+        return self.name if self.name == self.code.name else f"{self.name} ({self.code.name})"
+
+    def _check_shapes(self, inputs: tuple[Tensor, ...], outputs: tuple[Any, ...]) -> None:
+        """Raise where the user's rule told other shapes than those that leave."""
+        told = self.shapes(tuple(tuple(x.shape) for x in inputs))
+        for shape, out in zip(told, outputs, strict=True):
+            real = tuple(out.shape)
+            pairs = zip(shape, real, strict=False)
+            if len(shape) != len(real) or any(n not in (None, m) for n, m in pairs):
+                raise ShapeError(
+                    f"{self._called()} gives another shape than its rule of shapes tells.",
+                    expected=f"{shown(shape)}, as the rule tells",
+                    got=shown(real),
+                    fix="mend the function given as shapes=, or leave it out",
+                )
 
     def _function(
         self, params: Tensors, drawn: Tensors | None, training: bool

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
@@ -15,7 +16,7 @@ from torch.func import functional_call
 from torch.nn.parameter import is_lazy
 
 from fpipe.core.code import Opaque, Ref
-from fpipe.core.errors import FpipeError, ParameterError, StateError
+from fpipe.core.errors import FpipeError, ParameterError, StateError, did_you_mean
 from fpipe.core.key import Key
 from fpipe.core.tree import items
 from fpipe.core.value import descriptor
@@ -66,8 +67,8 @@ class Foreign(Layer):
             raise ParameterError(
                 f"{self.code.name} cannot be built.",
                 expected="a class of modules with the arguments that it takes",
-                got=str(error)[:300],
-                fix="nn.module(torch.nn.Conv1d, 3, 8, kernel_size=3)",
+                got=f"{type(error).__name__}: {error}"[:300],
+                fix=_build_fix(code, kwargs, error),
             ) from error
         return _checked(made, self.code.name)
 
@@ -125,22 +126,46 @@ class Foreign(Layer):
         module = self.bare().train(training)
         changing = {name for name, _ in module.named_buffers()}
         own = {n: b.clone() if n in changing else b for n, b in buffers.items()}
-        with untouched(inputs, self.code.name), keyed(draws, training):
+        with untouched(inputs, self.code.name), keyed(draws, training, self.code.name):
             out = functional_call(module, {**params, **own}, inputs)
         outputs = tuple(out) if isinstance(out, tuple | list) else (out,)
         return outputs, own
 
 
-def keyed(draws: Tensors, training: bool) -> KeyedMode:
+def _build_fix(code: Any, kwargs: Mapping[str, Any], error: Exception) -> str:
+    """Return what may mend a module that cannot be built."""
+    name = getattr(code, "__name__", type(code).__name__)
+    if isinstance(error, AttributeError) and "Module.__init__()" in str(error):
+        return f"call super().__init__() first in {name}.__init__"
+    try:
+        known = inspect.signature(code).parameters.values()
+    except (TypeError, ValueError):
+        return f"give the arguments that {name} takes"
+    named = [p.name for p in known if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+    if not any(p.kind is p.VAR_KEYWORD for p in known):
+        for given in kwargs:
+            if given not in named:
+                return f"{name} has no argument '{given}': {did_you_mean(given, named)}"
+    if not isinstance(error, TypeError):
+        return f"give {name} other values"
+    return f"{name} takes ({', '.join(map(_parameter, known))})"
+
+
+def _parameter(p: inspect.Parameter) -> str:
+    return str(p.replace(annotation=p.empty))
+
+
+def keyed(draws: Tensors, training: bool, name: str) -> KeyedMode:
     """Return the mode in which foreign code runs: it draws from its stream, or not at all.
 
     Args:
         draws: what the layer was given; ``"stream"`` is the state of a generator.
         training: foreign code may draw while training only.
+        name: what the code is called, for messages.
     """
     state = draws.get("stream") if training else None
     if state is None:
-        return KeyedMode(None)
+        return KeyedMode(None, evaluated=None if training else name)
     made = torch.Generator()
     made.set_state(state)
     return KeyedMode(made)

@@ -22,7 +22,7 @@ from fpipe.nn.descriptor import ModelDescriptor
 from fpipe.nn.layer_op import DESCRIPTOR, OUTPUT
 from fpipe.nn.layers import activations
 from fpipe.nn.layers.affine import linear
-from fpipe.nn.layers.attention import multihead_attention
+from fpipe.nn.layers.attention import check_heads, multihead_attention
 from fpipe.nn.layers.merging import merge_sum
 from fpipe.nn.layers.named import ACTIVATION_NAME, GATES, activation
 from fpipe.nn.layers.normalization import layer_norm
@@ -114,6 +114,9 @@ class FTTransformerBlock(Macro):
 
     def expand(self, types: tuple[Any, ...]) -> Graph:
         """Return the two residual steps."""
+        shape = types[0].shapes[0]
+        if len(shape) == 3 and shape[2] is not None and self.attention_n_heads is not REQUIRED:
+            check_heads(self.name, self.attention_n_heads, shape[2], "attention_n_heads")
         return self._residual(
             "attention", self._attention(), not self.is_first_layer, self._queried("skip")
         ) >> self._residual("ffn", self._feedforward(types[0]), True, identity())

@@ -118,6 +118,14 @@ def filled(op: FunctionOp, given: Mapping[str, Any]) -> FunctionOp:
     """
     names = [name for name, _ in op.defaults]
     for name, x in given.items():
+        if name in op.takes:
+            raise ParameterError(
+                f"{op.name}: '{name}' is an input of {op.code.name}, not a parameter.",
+                expected=", ".join([*names, "id"]),
+                got=f"{name}={x!r}"[:60],
+                fix=f"write a * before it, so that it is taken by name: "
+                f"({', '.join([*(n for n in op.takes if n != name), '*', name])})",
+            )
         if name not in names and not op.open_ended:
             raise ParameterError(
                 f"{op.name} has no parameter '{name}'.",
@@ -150,8 +158,9 @@ def fn(function: Any, *, shapes: Any = None, id: str | None = None, **parameters
     """Use a function of tensors as a layer; one without weights, of one input or several.
 
     Arguments by position without a default are the inputs; all others are parameters, addressed
-    as ``fn.<name>``. An argument ``training`` is told the phase. What the function draws while
-    training comes from the key; otherwise it must not draw.
+    as ``fn.<name>``. An argument ``training`` is told the phase. What the function draws with
+    torch while training comes from the key; otherwise it must not draw. What it draws with NumPy
+    or Python's ``random`` is not seen, and two runs would differ: draw with torch.
 
     Args:
         function: the function, or ``"package.module:name"``.

@@ -27,10 +27,10 @@ class BatchNorm1d(LayerOp):
 
     name = "batch_norm1d"
 
-    eps: float = parameter(default=1e-5, check=number(0.0), convert=real)
-    momentum: float = parameter(default=0.1, check=number(0.0, 1.0), convert=real)
-    affine: bool = parameter(default=True, check=boolean())
-    track_running_stats: bool = parameter(default=True, check=boolean())
+    eps: float = parameter(default=1e-5, check=number(0.0), convert=real, kw_only=True)
+    momentum: float = parameter(default=0.1, check=number(0.0, 1.0), convert=real, kw_only=True)
+    affine: bool = parameter(default=True, check=boolean(), kw_only=True)
+    track_running_stats: bool = parameter(default=True, check=boolean(), kw_only=True)
 
     def layer(self, md: ModelDescriptor) -> Layer:
         """Resolve the number of features."""

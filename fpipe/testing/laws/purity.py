@@ -15,7 +15,9 @@ import numpy as np
 import torch
 
 from fpipe.codec.canonical import canonical_bytes
+from fpipe.core.code import Opaque
 from fpipe.core.equality import same
+from fpipe.core.errors import CodecError
 from fpipe.core.key import Key
 from fpipe.core.law import Law
 from fpipe.core.tree import parts
@@ -96,7 +98,7 @@ def pure(function: Callable[[], Any], *arguments: Any) -> None:
         function: calls what is to be pure.
         *arguments: everything that it reads.
     """
-    bytes_before, versions = list(map(canonical_bytes, arguments)), list(map(_versions, arguments))
+    before, versions = list(map(_trace, arguments)), list(map(_versions, arguments))
     world = _world()
     first = function()
     _same_world(world, _world())
@@ -109,15 +111,54 @@ def pure(function: Callable[[], Any], *arguments: Any) -> None:
     np.random.set_state(seeds[1])
     random.setstate(seeds[2])
     agree(first, second, "the second call")
-    assert list(map(canonical_bytes, arguments)) == bytes_before, "an argument was changed"
+    assert list(map(_trace, arguments)) == before, "an argument was changed"
     assert list(map(_versions, arguments)) == versions, "a tensor was written to"
+
+
+def _trace(value: Any) -> bytes | list[Any]:
+    """Return what a value is now: its bytes, or, where code in it has none, those of its leaves.
+
+    Code that cannot be imported (a class of a script, a lambda) is traced by its identity.
+    """
+    try:
+        return canonical_bytes(value)
+    except CodecError:
+        found: list[Any] = []
+    waiting = [value]
+    while waiting:
+        current = waiting.pop()
+        content = _inside(current)
+        below = parts(current) if content is current else None
+        if below is None:
+            found.append(_leaf_trace(content))
+        else:
+            found.append((type(current), below.keys))
+            waiting.extend(below.children)
+    return found
+
+
+def _leaf_trace(leaf: Any) -> Any:
+    if isinstance(leaf, torch.nn.Module):
+        return [(name, canonical_bytes(part)) for name, part in sorted(leaf.state_dict().items())]
+    try:
+        return canonical_bytes(leaf)
+    except CodecError:
+        return id(leaf)
+
+
+def _inside(value: Any) -> Any:
+    """Return the code that an Opaque holds, and any other value itself."""
+    return value.content if isinstance(value, Opaque) else value
 
 
 def _versions(value: Any) -> list[int]:
     """Return the version of every tensor in a value."""
-    found, waiting = [], [value]
+    found: list[int] = []
+    waiting = [value]
     while waiting:
-        current = waiting.pop()
+        current = _inside(waiting.pop())
+        if isinstance(current, torch.nn.Module):
+            waiting.extend(current.state_dict(keep_vars=True).values())
         if isinstance(current, torch.Tensor):
             found.append(current._version)  # noqa: SLF001
         below = parts(current)

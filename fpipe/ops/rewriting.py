@@ -70,7 +70,7 @@ class Mutate(Computing):
 
 
 def mutate(
-    columns: Mapping[str, pl.Expr] | None = None,
+    columns: Mapping[str, pl.Expr | float] | None = None,
     /,
     *,
     id: str | None = None,
@@ -101,6 +101,8 @@ def mutate(
         >>> fp.transform(bmi, task, key=fp.key(0)).column("bmi").to_list()
         [20.0, 50.0]
     """
+    if columns is not None and not isinstance(columns, Mapping):
+        raise _unnamed(columns)
     given = dict(columns or {}) | more
     if not given:
         raise ParameterError(
@@ -119,6 +121,18 @@ def mutate(
                 fix=f"call it '{name}_', then ops.rename({{'{name}_': '{name}'}})",
             )
     return node(Mutate(tuple((n, as_formula(x)) for n, x in given.items()), id=id, drop=drop))
+
+
+def _unnamed(given: Any) -> ParameterError:
+    """Return the error about expressions without the names of their features."""
+    first = given[0] if isinstance(given, list | tuple) and given else given
+    written = str(first) if isinstance(first, pl.Expr) else 'pl.col("a") * 2'
+    return ParameterError(
+        "mutate: an expression has no name for the feature that it makes.",
+        expected="expressions by name: name=expression, or {'name': expression}",
+        got=str(given)[:80],
+        fix=f"ops.mutate(name={written[:80]})",
+    )
 
 
 @descriptor
