@@ -17,7 +17,7 @@ from fpipe.core import equality, tree
 from fpipe.core.key import Key
 from fpipe.core.law import Law
 from fpipe.core.value import evolve
-from fpipe.data import deferred, split
+from fpipe.data import deferred, split, units
 from fpipe.data.task import Task
 from fpipe.evaluate import fitting, partition
 from fpipe.graph import compose, graph, interpret, wiring
@@ -773,6 +773,14 @@ def repeats_are_parted_at_the_entry(patch):
         return None if task.role("group") is None else groups(task)
 
     groups = everywhere(patch, partition, "groups_of", groups_only)
+
+
+@mutant("resamplings part nothing")
+def a_bootstrap_draws_rows_though_there_are_groups(patch):
+    def rows_only(n, ratio, key, *, groups=None, strata=None):
+        return bootstrap(n, ratio, key, strata=strata)
+
+    bootstrap = everywhere(patch, units, "bootstrap_rows", rows_only)
 
 
 @mutant("origins are kept")

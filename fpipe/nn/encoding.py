@@ -113,8 +113,7 @@ def _unseen(column: str, level: str, row: int, levels: tuple[str, ...]) -> DataE
         f"column '{column}' has the level '{level}', which was not there at fit.",
         expected=f"one of {', '.join(levels[:8])}{more}",
         got=f"'{level}' in row {row}",
-        fix=f"drop such rows, or give '{column}' all its levels before fitting: "
-        f"pl.col('{column}').cast(pl.Enum([…, '{level}']))",
+        fix="put ops.collapse_levels() first, or ops.drop_unseen_levels() and ops.impute_mode()",
         column=column,
         level=level,
         row=row,

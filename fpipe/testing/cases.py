@@ -431,6 +431,7 @@ CASES: dict[str, Cases] = {
     "folds part": st.tuples(tasks(repeats=True), st.integers(2, 5), keys()),
     "holdout parts": st.tuples(tasks(repeats=True), _SHARES, keys()),
     "origins are kept": _transforming(learner=False, law="origins are kept"),
+    "resamplings part nothing": st.tuples(tasks(rows=(4, 14), repeats=True), keys()),
     "repeats keep origins": tasks(repeats=True).flatmap(
         lambda task: st.tuples(
             st.just(task), st.lists(st.integers(0, task.n_rows - 1), min_size=1, max_size=9)

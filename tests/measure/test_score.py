@@ -64,7 +64,7 @@ def test_unknown_name_gets_the_nearest():
         (metrics.accuracy_score, "classification", "call it yourself"),
         (3, "regression", "give the name of a measure"),
     ],
-    ids=repr,
+    ids=["auc", "f1_scor", "rmsd", "list", "function", "number"],
 )
 def test_what_is_no_measure(name, kind, fix):
     """The nearest name of the kind is offered, and names of the other kind are not listed."""

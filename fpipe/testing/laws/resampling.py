@@ -14,7 +14,7 @@ from fpipe.data.kind import Classification
 from fpipe.data.task import Task
 from fpipe.evaluate.fitting import run, with_validation
 from fpipe.evaluate.partition import partition
-from fpipe.evaluate.resampling import cv, holdout
+from fpipe.evaluate.resampling import bootstrap, cv, holdout, loo, repeated_cv, subsampling
 from fpipe.graph.graph import Graph
 from fpipe.testing.laws.asserting import agree
 
@@ -63,6 +63,23 @@ def holdout_parts(task: Task, ratio: float, key: Key) -> None:
         return
     assert held.valid is not None
     _is_partition(task, (held.with_valid(None), held.valid))
+
+
+def resamplings_part_no_unit(task: Task, key: Key) -> None:
+    """No row, group or origin that is trained on is tested on, whatever the resampling."""
+    for resampling in (repeated_cv(2, 2), subsampling(2), bootstrap(3), loo(), cv(2), holdout()):
+        try:
+            splits = resampling.splits(task, key)
+        except DataError:
+            continue
+        for train, test in ((split.train, split.test) for split in splits):
+            assert len(set(test.tolist())) == len(test), f"{resampling!r} tests a row twice"
+            assert not set(train) & set(test), f"{resampling!r} tests a row that it trains on"
+            for what, of in (("origin", task.origin), ("group", task.role("group"))):
+                known = [] if of is None else list(of)
+                both = {known[i] for i in train if known} & {known[i] for i in test if known}
+                assert not both, f"{resampling!r} parts the {what} {min(both)!r}"
+        agree(resampling.splits(task, key), splits, "the same splits again")
 
 
 def repeats_keep_origins(task: Task, positions: Sequence[int]) -> None:
@@ -149,6 +166,7 @@ RESAMPLING = (
     Law("partition parts", "two parts share no row, group or origin", partition_parts),
     Law("folds part", "test sets are disjoint and cover; units stay whole", folds_part),
     Law("holdout parts", "holdout and validation rows part no unit", holdout_parts),
+    Law("resamplings part nothing", "no resampling parts a unit", resamplings_part_no_unit),
     Law("repeats keep origins", "repeated rows keep their origin", repeats_keep_origins),
     Law("origins are kept", "operators keep row ids, origins and groups", origins_are_kept),
 )
