@@ -251,7 +251,7 @@ def test_ingress_categorical_refuses_an_unseen_level():
     assert error.details == {"column": "grade", "level": "top", "row": 2}
     assert error.expected == "one of low, mid, high"
     assert error.at == "ingress_categorical"
-    assert "pl.Enum" in error.fix
+    assert "collapse_levels" in error.fix
 
 
 def test_ingress_categorical_refuses_a_missing_level_at_apply():
