@@ -1,5 +1,6 @@
 """The network vocabulary: ingress, layers, merges, blocks, head, loss, optimizer, model."""
 
+from fpipe.core.face import offering
 from fpipe.graph.branch import branch as branch
 from fpipe.net.layer import Keep as Keep
 from fpipe.net.layer import Normal as Normal
@@ -135,3 +136,5 @@ __all__ = [
     "transformer_encoder_layer",
     "unsqueeze",
 ]
+
+__dir__ = offering(globals())

@@ -1,5 +1,6 @@
 """Operators from task to task, and the selectors that say which features they work on."""
 
+from fpipe.core.face import offering
 from fpipe.graph.branch import branch as branch
 from fpipe.ops.balancing import balance as balance
 from fpipe.ops.bridge import sklearn as sklearn
@@ -51,3 +52,5 @@ from fpipe.ops.target import log_target as log_target
 from fpipe.ops.target import scale_target as scale_target
 from fpipe.ops.target import transform_target as transform_target
 from fpipe.ops.task_op import TaskOp as TaskOp
+
+__dir__ = offering(globals())

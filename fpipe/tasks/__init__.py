@@ -1,5 +1,6 @@
 """Named data sets as tasks, each by one function."""
 
+from fpipe.core.face import offering
 from fpipe.tasks.bundled import breast_cancer as breast_cancer
 from fpipe.tasks.bundled import diabetes as diabetes
 from fpipe.tasks.bundled import digits as digits
@@ -21,3 +22,5 @@ __all__ = [
     "penguins",
     "wine",
 ]
+
+__dir__ = offering(globals())

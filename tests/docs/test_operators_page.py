@@ -99,11 +99,7 @@ def test_a_missing_test_is_found(known):
 def public():
     """Return what has to have a row: public functions, measures and losses by name."""
     functions = {f"nn.{name}" for name in nn.__all__}
-    functions |= {
-        f"ops.{name}"
-        for name, found in vars(ops).items()
-        if not name.startswith("_") and not inspect.ismodule(found)
-    }
+    functions |= {f"ops.{name}" for name in dir(ops)}
     functions |= {
         f"fp.{name}"
         for name, found in vars(fp).items()
