@@ -237,7 +237,8 @@ def operator(cls: Callable[_P, Op]) -> Callable[_P, Graph]:
     return make
 
 
-def _positional_fix(name: str, positional: list[str], names: list[str]) -> str:
+def positional_fix(name: str, positional: list[str], names: list[str]) -> str:
+    """Return the advice to a caller who gave ``name`` too many values by position."""
     named = [one for one in names if one not in (*positional, "id")]
     if not (positional or named):
         return f"write {name}()"
@@ -264,5 +265,5 @@ def _check_names(cls: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> 
             f"but got {len(args)}.",
             expected=", ".join(positional) or "none",
             got=", ".join(map(repr, args)),
-            fix=_positional_fix(cls.name, positional, names),
+            fix=positional_fix(cls.name, positional, names),
         )

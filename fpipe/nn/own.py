@@ -11,7 +11,7 @@ from fpipe.core.equality import same
 from fpipe.core.errors import ParameterError
 from fpipe.core.parameter import REQUIRED
 from fpipe.core.value import evolve
-from fpipe.graph.graph import Graph, node
+from fpipe.graph.graph import Graph, node, positional_fix
 from fpipe.net.signature import Signature, signature_of
 from fpipe.nn.layers.foreign import hold
 from fpipe.nn.layers.functions import FunctionOp, check_function, filled, held_defaults
@@ -92,7 +92,7 @@ def _maker(op: FunctionOp, told: str | None) -> Callable[..., Graph]:
                 f"{op.name} takes {len(names)} positional parameters but got {len(args)}.",
                 expected=", ".join(names) or "none",
                 got=", ".join(map(repr, args))[:80],
-                fix="give parameters by name",
+                fix=positional_fix(op.name, names, names),
             )
         given = dict(zip(names, args, strict=False)) | parameters
         return node(filled(evolve(op, id=id), given))

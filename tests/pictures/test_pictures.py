@@ -129,7 +129,7 @@ def test_a_model_inside_a_wrapped_graph_is_found():
 
 def test_roc_of_a_resampling(resampled):
     words = legend_of(plot(resampled))
-    areas = [f"fold {i + 1}  (AUC {x:.3f})" for i, x in enumerate(resampled.score("roc_auc"))]
+    areas = [f"fold {i}  (AUC {x:.3f})" for i, x in enumerate(resampled.score("roc_auc"))]
     pooled = resampled.prediction().score("roc_auc")
     assert words == ["by chance", *areas, f"all folds pooled  (AUC {pooled:.3f})"]
 
