@@ -81,7 +81,7 @@ class EstimatorColumns(ColumnOp):
     def transformed(self, state: FittedColumns, task: Task) -> pl.DataFrame:
         """Return what the transformer makes of its features; one float column for each."""
         if state.estimator is None:
-            return pl.DataFrame()
+            return pl.DataFrame(height=task.n_rows)
         names = state.estimator.columns
         x = self.checked(task, names)
         out = call(state.estimator.rebuilt(), "transform", x) if task.n_rows else x

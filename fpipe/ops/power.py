@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
+import polars as pl
 
 from fpipe.core.errors import DataError
 from fpipe.core.key import Key
@@ -13,8 +14,8 @@ from fpipe.core.parameter import boolean, integer, number, one_of, optional, par
 from fpipe.core.value import descriptor
 from fpipe.data.task import Task
 from fpipe.graph.graph import operator
-from fpipe.ops.estimator import Matrix
-from fpipe.ops.fitted_columns import EstimatorColumns
+from fpipe.ops.estimator import Matrix, matrix
+from fpipe.ops.fitted_columns import EstimatorColumns, FittedColumns
 
 
 @descriptor
@@ -133,6 +134,37 @@ class PowerTransform(EstimatorColumns):
                 row=row,
             )
         return x
+
+    def transformed(self, state: FittedColumns, task: Task) -> pl.DataFrame:
+        """Return the powers; an exponent learned from nearly equal numbers can be too large."""
+        try:
+            return EstimatorColumns.transformed(self, state, task)
+        except DataError as error:
+            if not isinstance(error.__cause__, ValueError):
+                raise
+            raise self._overflow(state, task) or error from error
+
+    def _overflow(self, state: FittedColumns, task: Task) -> DataError | None:
+        """Return the error that says which number has no finite power."""
+        columns = state.estimator.columns if state.estimator else ()
+        raw = state.estimator.rebuilt() if state.estimator else None
+        if raw is None:
+            return None
+        x = matrix(task, columns)
+        with np.errstate(over="ignore"):
+            powers = raw.set_params(standardize=False).transform(x)
+        bad = np.argwhere(np.isinf(powers))
+        if not len(bad):
+            return None
+        row, place = (int(i) for i in bad[0])
+        return DataError(
+            f"the power of '{columns[place]}' in row {row} is too large for a number.",
+            expected="values like those at fit",
+            got=f"{x[row, place]!r} to the power {raw.lambdas_[place]:.4g}",
+            fix=f"leave out '{columns[place]}', which hardly varied at fit, with columns=...",
+            column=columns[place],
+            row=row,
+        )
 
 
 quantile_transform = operator(QuantileTransform)

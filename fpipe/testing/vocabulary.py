@@ -34,6 +34,14 @@ def _doubled(column: pl.Expr) -> pl.Expr:
 _DOUBLED = as_recipe(_doubled)
 
 
+def _coarse(column: pl.Expr) -> pl.Expr:
+    return column.clip(-3, 3).round(0)
+
+
+_COARSE = as_recipe(_coarse)
+"""Few values far apart: the exponent that makes two close ones normal overflows for others."""
+
+
 def _mutate(task: TaskType) -> SearchStrategy[Graph]:
     """A new feature, computed from a number where one is known."""
     numbers = [name for name in task.features if is_numeric(task.dtype(name))]
@@ -104,7 +112,7 @@ _MAKERS: dict[str, Maker] = {
         ops.ordinal(),
         ops.ordinal(unseen="code", columns=ops.levels() | ops.boolean()),
     ),
-    "power_transform": _one_of(ops.power_transform()),
+    "power_transform": _one_of(ops.colapply(_COARSE) >> ops.power_transform()),
     "quantile_transform": _one_of(
         ops.quantile_transform(5),
         ops.quantile_transform(output="uniform"),
@@ -129,7 +137,7 @@ TASK_OPS: tuple[str, ...] = tuple(sorted(_MAKERS))
 """Operators of ``fpipe.ops`` that are drawn; others need a task of their own, or a graph."""
 
 NAMING: tuple[frozenset[str], ...] = (
-    frozenset({"colapply"}),
+    frozenset({"colapply", "power_transform"}),
     frozenset({"missing_indicators", "robustify"}),
 )
 """Operators that make features of the same names, so that one of each set may occur in a graph."""

@@ -135,6 +135,15 @@ def test_edge_columns(graph):
     assert {n: inferred.dtype(n) for n in "eczw"} == {n: out.dtype(n) for n in "eczw"}
 
 
+@pytest.mark.parametrize("graph", [ops.quantile_transform(), ops.power_transform()], ids=str)
+def test_nothing_but_missing_values(graph):
+    """Where no feature has a value at fit, all stay as they are."""
+    task = fp.regression({"e": pl.Series([None] * 3, dtype=pl.Float64), "y": [1, 2, 3]}, "y")
+    fitted, out = fp.run(graph, task, key=KEY)
+    assert out == task
+    assert fp.apply(fitted, {"e": [3.0]}).column("e").to_list() == [3.0]
+
+
 def test_nothing_is_warned():
     """No warning comes up with fewer rows than quantiles, nor does a filter change."""
     with warnings.catch_warnings():
@@ -146,6 +155,9 @@ def test_nothing_is_warned():
 
 INFINITE = fp.regression({"a": [1.0, np.inf, 2.0], "y": [1, 2, 3]}, "y")
 NEGATIVE = fp.regression({"a": [1.0, 2.0, -4.0], "y": [1, 2, 3]}, "y")
+NARROW = fp.fit(
+    ops.power_transform(), fp.regression({"a": [99.0] + [100.0] * 9, "y": range(10)}, "y"), key=KEY
+)
 POSITIVE = fp.fit(ops.power_transform("box_cox"), NEGATIVE.take([0, 1]), key=KEY)
 BAD = [
     ("n_quantiles", lambda: ops.quantile_transform(0), ParameterError, "n_quantiles", None, ""),
@@ -175,6 +187,14 @@ BAD = [
         "cannot take 'a' in row 2",
         "power_transform",
         "yeo_johnson",
+    ),
+    (
+        "overflow",
+        lambda: fp.apply(NARROW, {"a": [99.5, 1e9]}),
+        DataError,
+        "the power of 'a' in row 1 is too large",
+        "power_transform",
+        "leave out 'a'",
     ),
     (
         "levels",
