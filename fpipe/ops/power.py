@@ -138,7 +138,8 @@ class PowerTransform(EstimatorColumns):
     def transformed(self, state: FittedColumns, task: Task) -> pl.DataFrame:
         """Return the powers; an exponent learned from nearly equal numbers can be too large."""
         try:
-            return EstimatorColumns.transformed(self, state, task)
+            with np.errstate(over="ignore"):
+                return EstimatorColumns.transformed(self, state, task)
         except DataError as error:
             if not isinstance(error.__cause__, ValueError):
                 raise
