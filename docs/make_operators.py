@@ -253,7 +253,8 @@ CLASSES = measures(
     log_loss="logloss", roc_auc_ovr="mauc_aunu", roc_auc_ovr_weighted="mauc_aunp",
     roc_auc_ovo="mauc_au1u", roc_auc_ovo_weighted="mauc_au1p", roc_auc_mu="mauc_mu", mcc="mcc",
     costs="costs", cohen_kappa="", top_k_accuracy="", f1_macro="", f1_weighted="",
-    precision_macro="", recall_macro="",
+    f1_micro="", precision_macro="", precision_weighted="", precision_micro="", recall_macro="",
+    recall_weighted="", recall_micro="",
 )  # fmt: skip
 
 NUMBERS = measures(
@@ -283,7 +284,7 @@ TABLES = (
     Table("More from task to task", MORE),
     Table("Selectors", SELECTORS),
     Table("Resamplings", RESAMPLINGS, (
-        "With `stratify=True` classes keep their proportions; mlr3 does so only where the task has a stratum.",
+        "With `stratify=True` a task's strata keep their proportions, or where it has none its classes; mlr3 does so only where the task has a stratum.",
     )),
     Table("Measures of two classes", TWO_CLASSES),
     Table("Measures of any number of classes", CLASSES, (

@@ -36,7 +36,7 @@ from fpipe.testing.laws.fit_apply import FIT_APPLY, PREDICTORS, TASK_OPERATORS
 from fpipe.testing.laws.resampling import RESAMPLING
 from fpipe.testing.laws.training import TRAINING
 from fpipe.train import fast, fold, gradient, plan, step
-from fpipe.train.callback import initial_states
+from fpipe.train.stages import initial_states
 from fpipe.train.state import Cursor, Weights
 
 MUTANTS = []
@@ -253,8 +253,8 @@ def apply_uses_batch_statistics(patch):
 @mutant("rows may move")
 def predictions_depend_on_position(patch):
     def shifted(*args, **kwargs):
-        outputs = evaluate(*args, **kwargs)
-        return outputs + torch.arange(len(outputs))[:, None] * 0.01
+        (outputs,) = evaluate(*args, **kwargs)
+        return (outputs + torch.arange(len(outputs))[:, None] * 0.01,)
 
     evaluate = everywhere(patch, gradient, "evaluate", shifted)
 
@@ -266,9 +266,9 @@ def columns_are_found_by_position(patch):
 
 @mutant("batch size is unread")
 def predictions_depend_on_the_chunk(patch):
-    def centred(network, weights, examples, batch, device="cpu"):
-        outputs = evaluate(network, weights, examples, batch, device)
-        return outputs + 0.01 * batch
+    def centred(network, weights, examples, batch, numerics):
+        (outputs,) = evaluate(network, weights, examples, batch, numerics)
+        return (outputs + 0.01 * batch,)
 
     evaluate = everywhere(patch, gradient, "evaluate", centred)
 
@@ -462,12 +462,12 @@ def the_fast_fold_forgets_callbacks(patch):
 
 @mutant("fast is reference")
 def the_fast_fold_calls_back_to_front(patch):
-    after_backward = fast.after_backward
+    plain = fast.update
 
-    def reversed_(callbacks, states, found):
-        return after_backward(callbacks[::-1], states, found)
+    def reversed_(live, grads, callbacks, *rest):
+        return plain(live, grads, callbacks[::-1], *rest)
 
-    patch.setattr(fast, "after_backward", reversed_)
+    patch.setattr(fast, "update", reversed_)
 
 
 @mutant("folds may be cut")
@@ -507,7 +507,7 @@ def the_last_epoch_is_not_judged(patch):
 @mutant("steps are counted")
 def the_step_counter_never_advances(patch):
     def after(cursor):
-        return Cursor(cursor.epoch, cursor.batch + 1, cursor.step, cursor.ended)
+        return Cursor(cursor.epoch, cursor.batch + 1, cursor.step, "batch")
 
     patch.setattr(step, "after_batch", after)
 

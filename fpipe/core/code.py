@@ -35,6 +35,7 @@ class Ref:
                 "a reference must name a module and a name in it.",
                 expected="'package.module:name'",
                 got=repr(self.path),
+                fix=_with_colon(self.path),
             )
         try:
             found: Any = importlib.import_module(module)
@@ -129,6 +130,14 @@ def as_code(code: Any) -> Ref | Opaque:
         return Ref(path_of(code))
     except CodecError:
         return Opaque(code)
+
+
+def _with_colon(path: str) -> str:
+    """Return how a path without a colon may have been meant."""
+    module, _, name = path.rpartition(".")
+    if module:
+        return f"write '{module}:{name}'"
+    return "put its module before it, as in 'numpy:sqrt', or give the object itself"
 
 
 def _leads_to(path: str, code: Any) -> bool:

@@ -44,10 +44,16 @@ class Check:
             f"{owner}: {attribute.name} cannot be {value!r}.",
             expected=self.words,
             got=f"{value!r} ({type(value).__name__})",
-            fix=f"give {attribute.name} as {self.words}",
+            fix=self._fix(attribute.name, value),
             parameter=attribute.name,
             value=value,
         )
+
+    def _fix(self, name: str, value: Any) -> str:
+        # A single member where a sequence is wanted is the commonest slip.
+        if isinstance(value, str | int | float) and self.accepts((value,)):
+            return f"{name}=({value!r},)"
+        return f"give {name} as {self.words}"
 
 
 def parameter(

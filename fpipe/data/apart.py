@@ -26,7 +26,10 @@ def groups_of(task: Task) -> Codes | None:
 
 
 def strata_of(task: Task) -> Codes | None:
-    """Return the stratum of every row: of the ``stratum`` columns, else of the classes."""
+    """Return the stratum of every row: of the ``stratum`` columns, else of the classes.
+
+    Strata that the user names are what is kept; classes are among them only if the target is.
+    """
     names = task.roles.get("stratum", ())
     if not names and isinstance(task.kind, Classification) and task.target:
         names = (task.target,)

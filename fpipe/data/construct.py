@@ -40,7 +40,8 @@ def classification(
         positive: of two classes, the one that counts as positive; the last by default.
         features: the columns to predict from; by default all that have no other role.
         group: a column whose equal values are never parted by a split.
-        stratum: columns whose values splits keep in proportion.
+        stratum: columns whose combinations splits keep in proportion, in place of the classes;
+            name the target among them to keep those as well.
         weight: a column of row weights.
         row_id: a column of unique integers that names the rows; 0 … n-1 by default.
         name: a name to show.
@@ -59,6 +60,7 @@ def classification(
         (('a', 'b'), 'b', ('x',))
     """
     frame = as_frame(data)
+    _check_single(target=target, group=group, weight=weight, row_id=row_id)
     truth = _checked_target(frame, target)
     _check_classes(truth)
     classes = text_levels(truth)
@@ -87,6 +89,7 @@ def regression(
         2
     """
     frame = as_frame(data)
+    _check_single(target=target, group=group, weight=weight, row_id=row_id)
     truth = _checked_target(frame, target)
     if not (truth.dtype.is_numeric() or isinstance(truth.dtype, pl.Decimal)):
         raise SchemaError(
@@ -106,6 +109,20 @@ def regression(
         )
     roles = _roles(frame, target, features, group, stratum, weight, row_id)
     return _task(frame.with_columns(numbers), Regression(), roles, row_id, name)
+
+
+def _check_single(**given: Any) -> None:
+    """Raise SchemaError where what can only be one column is given otherwise."""
+    for role, column in given.items():
+        if column is not None and not isinstance(column, str):
+            listed = isinstance(column, list | tuple) and len(column) == 1
+            name = column[0] if listed else "column"
+            raise SchemaError(
+                f"{role} takes the name of one column.",
+                expected="a string",
+                got=f"{column!r} ({type(column).__name__})"[:80],
+                fix=f"{role}={name!r}",
+            )
 
 
 def _checked_target(frame: pl.DataFrame, target: str) -> pl.Series:

@@ -25,7 +25,8 @@ def as_frame(data: Any) -> pl.DataFrame:
             nothing but dates, or dates with times, as ISO 8601 writes them become such.
 
     Raises:
-        SchemaError: a column name occurs twice or is no string, or the form is unknown.
+        SchemaError: a column name occurs twice or is no string, one value stands beside columns, or
+            the form is unknown.
         DataError: columns have different lengths, or a file cannot be read.
 
     Example:
@@ -41,6 +42,7 @@ def as_frame(data: Any) -> pl.DataFrame:
     _check_names(data)
     try:
         if isinstance(data, Mapping):
+            _check_columns(data)
             return pl.DataFrame({name: _plain_values(name, x) for name, x in data.items()})
         frame = pl.DataFrame(_own(data)) if _is_foreign(data) else None
     except (pl.exceptions.PolarsError, ValueError, TypeError, ImportError) as error:
@@ -57,12 +59,33 @@ def as_frame(data: Any) -> pl.DataFrame:
 
 def _plain_values(name: str, values: Any) -> Any:
     """Return a list in the form polars wants: integers and floats as floats, arrays as one."""
+    if isinstance(values, np.ndarray) and values.dtype == object and values.ndim == 1:
+        # polars would keep numbers among None as Python objects.
+        values = values.tolist()
     if not isinstance(values, list | tuple):
         return _own(values)
     kinds = {type(x) for x in values} - {type(None)}
     if kinds == {int, float}:
         return [None if x is None else float(x) for x in values]
     return _stacked(name, values) if kinds == {np.ndarray} else values
+
+
+def _check_columns(data: Mapping[str, Any]) -> None:
+    """Refuse one value beside columns, which polars would repeat; single values are one row."""
+    single = [name for name, values in data.items() if _is_single(values)]
+    if single and len(single) < len(data):
+        raise SchemaError(
+            f"column '{single[0]}' is one value, and others have one per row.",
+            expected="a list or an array with one value per row",
+            got=f"{data[single[0]]!r} ({type(data[single[0]]).__name__})"[:80],
+            fix=f"{{'{single[0]}': [...]}}, with one value per row",
+            column=single[0],
+        )
+
+
+def _is_single(values: Any) -> bool:
+    several = hasattr(values, "__iter__") and not isinstance(values, str | bytes)
+    return not several or getattr(values, "ndim", 1) == 0
 
 
 def _own(values: Any) -> Any:
@@ -168,6 +191,12 @@ def _feature_fix(series: pl.Series) -> str:
         return (
             f"where all lists are equally long: "
             f"data.with_columns(pl.col('{series.name}').list.to_array(width))"
+        )
+    if isinstance(series.dtype, pl.Object):
+        kinds = sorted({type(x).__name__ for x in series.drop_nulls().to_list()})
+        return (
+            f"give '{series.name}' a type first (it holds {', '.join(kinds[:4])}), "
+            "such as np.asarray(values, dtype=float), or drop it"
         )
     return f"convert or drop '{series.name}' first"
 

@@ -49,7 +49,7 @@ class Prediction:
                 ``"precision_macro"``, ``"recall_macro"``, ``"mcc"`` and others; of two classes
                 also ``"f1"``, ``"precision"``, ``"recall"``, ``"specificity"``, ``"pr_auc"`` and
                 others. ``docs/operators.md`` lists all. A parameter is written in brackets, as in
-                ``"fbeta(beta=2)"``.
+                ``"fbeta(beta=2)"`` or ``"costs(costs={'a': {'b': 1.0}, 'b': {'a': 5.0}})"``.
 
         Raises:
             DataError: the truth is unknown, or the measure is undefined on these rows.
@@ -71,7 +71,8 @@ class Prediction:
         """Return the scores under several measures, by name.
 
         Args:
-            *by: measures, or their names, one by one: ``scores("accuracy", "log_loss")``.
+            *by: measures, or their names, one by one: ``scores("accuracy", "log_loss")``; without
+                any there are no scores, ``{}``.
 
         Raises:
             DataError: as in `score`.

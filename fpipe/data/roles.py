@@ -14,11 +14,12 @@ def check_roles(table: pl.DataFrame, roles: Mapping[str, tuple[str, ...]]) -> No
     """Raise where columns cannot have the roles that are meant for them.
 
     Raises:
-        SchemaError: a feature has another role as well.
+        SchemaError: a feature has another role as well, or the target is its own group.
         DataError: a group is missing somewhere, or weights are no weights.
     """
     _check_apart(roles)
     for name in roles.get("group", ()):
+        _check_not_target(name, roles)
         _check_groups(table[name])
     for name in roles.get("weight", ()):
         _check_weights(table[name])
@@ -35,6 +36,17 @@ def _check_apart(roles: Mapping[str, tuple[str, ...]]) -> None:
                     got=", ".join(features[:12]),
                     fix=f"leave '{column}' out of features, or copy it under another name",
                 )
+
+
+def _check_not_target(group: str, roles: Mapping[str, tuple[str, ...]]) -> None:
+    if group in roles.get("target", ()):
+        raise SchemaError(
+            f"the target '{group}' cannot be the group as well.",
+            expected="a group other than the target, since no split parts a group",
+            got=f"'{group}' as target and as group",
+            fix="leave the group out",
+            column=group,
+        )
 
 
 def _check_groups(column: pl.Series) -> None:

@@ -346,7 +346,7 @@ def check_learnable(task: Task) -> pl.Series:
             expected="at least two classes in the training rows",
             got=f"one of {', '.join(task.classes)}",
             fix="use fewer folds, a larger share or more rows; a split keeps classes in "
-            "proportion unless it has stratify=False or groups",
+            "proportion unless it has stratify=False, groups or other strata",
         )
     return target
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from fpipe.core.errors import DataError, ParameterError
 from fpipe.core.key import Key
-from fpipe.core.parameter import parameter, text
+from fpipe.core.parameter import REQUIRED, parameter, text
 from fpipe.core.value import descriptor
 from fpipe.data.task import Task
 from fpipe.evaluate.resampling import Resampling, Split
@@ -74,7 +74,7 @@ class CustomCrossValidation(Resampling):
         return tuple(made)
 
 
-def custom(train_sets: Iterable[Positions], test_sets: Iterable[Positions]) -> Custom:
+def custom(train_sets: Iterable[Positions], test_sets: Iterable[Positions] = REQUIRED) -> Custom:
     """Splits given by the positions of their rows, counted from 0.
 
     Test sets may overlap one another. A row (or a repeat of it, or a row of its group) on both
@@ -92,6 +92,13 @@ def custom(train_sets: Iterable[Positions], test_sets: Iterable[Positions]) -> C
         >>> custom([[0, 1, 2], [2, 3]], [[3], [0, 1]])
         Custom (2 splits)
     """
+    if test_sets is REQUIRED:
+        raise ParameterError(
+            "fp.custom takes the training sets and the test sets apart, not in pairs.",
+            expected="custom(train_sets, test_sets)",
+            got="train_sets alone",
+            fix="fp.custom([train for train, _ in pairs], [test for _, test in pairs])",
+        )
     trains, tests = (
         tuple(_positions(what, i, one) for i, one in enumerate(_sets(what, given)))
         for what, given in (("train", train_sets), ("test", test_sets))

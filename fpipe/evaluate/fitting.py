@@ -44,7 +44,7 @@ def fit(
         task: a task, or a tuple with one value per input of the graph.
         key: where all randomness comes from; the same key gives the same bits.
         validate: the rows to validate on: a share of the rows (split off at random, groups and
-            proportions kept), or a task of its own. Nothing is learned from them.
+            proportions kept as by `partition`), or a task of its own. Nothing is learned from them.
         device: where networks are trained, such as ``"cuda"``; the CPU by default.
         interpreter: ``"fast"``, ``"reference"`` (the same bits, readable), or ``"auto"``.
         sinks: where progress is reported: objects with a method ``emit(event)``, which is called

@@ -16,8 +16,8 @@ def partition(
 ) -> tuple[Task, Task]:
     """Split the rows of a task at random in two.
 
-    Rows of one group, and repeats of one row, stay together. Classes (or the task's strata)
-    keep their proportions, within one row where there are no groups.
+    Rows of one group, and repeats of one row, stay together. The task's strata, or where it has
+    none its classes, keep their proportions, within one row where there are no groups.
 
     Args:
         task: the task.

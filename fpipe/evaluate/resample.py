@@ -93,7 +93,8 @@ class ResampleResult:
     ) -> float:
         """Return the standard error of the mean score: deviation over sqrt(number of folds).
 
-        Folds share training rows, so this is a guide and no confidence interval.
+        Folds share training rows, so this is a guide and no confidence interval. One test set
+        (a holdout) has no deviation: its standard error is NaN.
         """
         scores = self.score(by, undefined=undefined)
         if len(scores) < 2:
@@ -119,7 +120,7 @@ class ResampleResult:
     def table(
         self, *by: str | Measure, undefined: Literal["error", "nan"] = "error"
     ) -> pl.DataFrame:
-        """Return one row per split: its place (such as ``fold``), its sizes and its scores.
+        """Return one row per split: its place (``fold``, ``repeat``), its sizes and its scores.
 
         Args:
             *by: measures, or their names, one by one: ``table("rmse", "mae")``; a column each.

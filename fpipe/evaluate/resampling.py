@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from fpipe.core.key import Key
 from fpipe.core.parameter import Check, boolean, integer, number, parameter
-from fpipe.core.value import descriptor, value
+from fpipe.core.value import descriptor, evolve, value
 from fpipe.data.apart import groups_of, strata_of
 from fpipe.data.split import fold_rows, holdout_rows
 from fpipe.data.task import Task
@@ -105,7 +105,9 @@ class Subsampling(Resampling):
         """Split once per repeat."""
         once = Holdout(self.ratio, self.stratify)
         return tuple(
-            split for i in range(self.repeats) for split in once.splits(task, key.fold_in(i))
+            evolve(split, place=(("repeat", i),))
+            for i in range(self.repeats)
+            for split in once.splits(task, key.fold_in(i))
         )
 
 
@@ -124,7 +126,7 @@ class Bootstrap(Resampling):
             bootstrap_rows(task.n_rows, self.ratio, key.fold_in(i), groups=groups, strata=strata)
             for i in range(self.repeats)
         )
-        return tuple(Split(train, test) for train, test in drawn)
+        return tuple(Split(train, test, (("repeat", i),)) for i, (train, test) in enumerate(drawn))
 
 
 @descriptor
@@ -152,7 +154,8 @@ def cv(folds: int = 10, *, stratify: bool = True) -> CrossValidation:
 
     Args:
         folds: number of parts, at least 2.
-        stratify: whether classes (or strata) keep their proportions.
+        stratify: whether the task's strata, or where it has none its classes, keep their
+            proportions.
 
     Raises:
         ParameterError: there are fewer than 2 folds.
@@ -172,7 +175,8 @@ def repeated_cv(
     Args:
         folds: number of parts, at least 2.
         repeats: how often, at least 1.
-        stratify: whether classes (or strata) keep their proportions.
+        stratify: whether the task's strata, or where it has none its classes, keep their
+            proportions.
 
     Raises:
         ParameterError: there are fewer than 2 folds, or no repeat.
@@ -189,7 +193,8 @@ def holdout(ratio: float = 2 / 3, *, stratify: bool = True) -> Holdout:
 
     Args:
         ratio: share of the rows to train on, in (0, 1).
-        stratify: whether classes (or strata) keep their proportions.
+        stratify: whether the task's strata, or where it has none its classes, keep their
+            proportions.
     """
     return Holdout(ratio, stratify)
 
@@ -200,7 +205,8 @@ def subsampling(repeats: int = 30, ratio: float = 2 / 3, *, stratify: bool = Tru
     Args:
         repeats: how many, at least 1.
         ratio: share of the rows to train on, in (0, 1).
-        stratify: whether classes (or strata) keep their proportions.
+        stratify: whether the task's strata, or where it has none its classes, keep their
+            proportions.
 
     Raises:
         ParameterError: there is no repeat, or the ratio is not in (0, 1).
@@ -222,8 +228,8 @@ def bootstrap(repeats: int = 30, ratio: float = 1.0, *, stratify: bool = True) -
     Args:
         repeats: how many, at least 1.
         ratio: rows (or groups) to draw, as a share of all; above 0.
-        stratify: whether classes (or strata) keep their proportions; a group counts to the
-            stratum that most of its rows have.
+        stratify: whether the task's strata, or where it has none its classes, keep their
+            proportions; a group counts to the stratum that most of its rows have.
 
     Raises:
         ParameterError: there is no repeat, or the ratio is not above 0.

@@ -8,7 +8,7 @@ from typing import Any
 from fpipe.core.errors import GraphError, ParameterError, did_you_mean
 from fpipe.core.parameter import REQUIRED, parameter
 from fpipe.core.value import descriptor, evolve
-from fpipe.graph.graph import Graph, Joinable, as_graph, node
+from fpipe.graph.graph import Graph, Joinable, as_graph, by_name, node
 from fpipe.graph.op import Macro
 from fpipe.graph.ports import Port
 
@@ -65,6 +65,7 @@ class Branch(Macro):
         return evolve(self, options=tuple((name, graphs[name]) for name, _ in self.options))
 
 
+@by_name("give every option a name: nn.branch(relu=nn.relu(), tanh=nn.tanh())")
 def branch(*, id: str | None = None, selection: str | None = None, **options: Joinable) -> Graph:
     """Return a node that stands for one of several graphs.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from pyrsistent import PMap, pmap
 
@@ -17,6 +17,25 @@ class Sink(Protocol):
         """Take one event; what it does with it is invisible to the computation."""
 
 
+@runtime_checkable
+class Keeper(Sink, Protocol):
+    """A sink that is given whole values as well: what was fitted, and states of training.
+
+    It is told of events of three more kinds: ``"run"`` with the ``record`` of a fit before it
+    begins, ``"fitted"`` with the ``path`` and ``state`` of an operator, and ``"state"`` with the
+    ``path`` and ``state`` of a training and what was just done (``after``).
+    """
+
+    def due(self, after: str, epoch: int, step: int) -> bool:
+        """Tell whether the state of training is wanted now.
+
+        Args:
+            after: what was just done: ``"batch"``, ``"epoch"`` or ``"end"``.
+            epoch: the present epoch, from 1.
+            step: batches done in all.
+        """
+
+
 @value
 class Context:
     """Surroundings of a run, made by the caller and passed to every operator.
@@ -25,15 +44,34 @@ class Context:
         path: where the operator stands, from the outermost graph inwards.
         requests: what the caller asks of training (``device``, ``interpreter``, …).
         sinks: where progress is reported.
+        finished: states of operators that need not be fitted again, by place.
+        reached: states of training to go on from, by place of the model.
     """
 
     path: tuple[str, ...] = ()
     requests: PMap[str, Any] = pmap()
     sinks: tuple[Sink, ...] = ()
+    finished: PMap[str, Any] = pmap()
+    reached: PMap[str, Any] = pmap()
 
     def below(self, name: str) -> Context:
         """Return the surroundings of the node ``name`` inside this one."""
         return evolve(self, path=(*self.path, name))
+
+    def report(self, event: Mapping[str, object]) -> None:
+        """Tell all sinks of an event here."""
+        for sink in self.sinks:
+            sink.emit({"path": self.place, **event})
+
+    @property
+    def keepers(self) -> tuple[Keeper, ...]:
+        """The sinks that are given whole values."""
+        return tuple(sink for sink in self.sinks if isinstance(sink, Keeper))
+
+    def keep(self, event: Mapping[str, object]) -> None:
+        """Tell the sinks that are given whole values of an event here."""
+        for keeper in self.keepers:
+            keeper.emit({"path": self.place, **event})
 
     @property
     def place(self) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any, ParamSpec, TypeAlias
 
@@ -200,13 +202,22 @@ def _join_fix(thing: Any) -> str:
         return f"write {name}(...) without quotes: operators are functions, e.g. nn.relu()"
     name = getattr(thing, "__name__", type(thing).__name__)
     module = getattr(thing, "__module__", None) or type(thing).__module__
-    if module.startswith("torch"):
-        return f"nn.module({module.split('.')[0]}.nn.{name})"
+    if module.startswith("torch") and hasattr(thing, "forward"):
+        return f"nn.module(torch.nn.{name})"
+    if module.startswith("torch") and callable(thing) and not isinstance(thing, type):
+        return f"nn.fn({_torch_home(thing, name)}{name})"
     if callable(thing):
         return _call_fix(thing, name)
     if hasattr(thing, "outline"):
         return f"the graph comes before the {name.lower()}: fp.fit(graph, {name.lower()}, key=...)"
     return "give an operator, such as nn.relu() or ops.scale()"
+
+
+def _torch_home(function: Any, name: str) -> str:
+    """Return the module of torch that has a function; one written in C does not tell it."""
+    homes = ("torch", "torch.nn.functional")
+    found = (h for h in homes if getattr(sys.modules.get(h), name, None) is function)
+    return next((f"{home}." for home in found), "")
 
 
 def _call_fix(thing: Any, name: str) -> str:
@@ -237,6 +248,39 @@ def operator(cls: Callable[_P, Op]) -> Callable[_P, Graph]:
     return make
 
 
+def by_name(fix: str) -> Callable[[Callable[_P, Graph]], Callable[_P, Graph]]:
+    """Let a function refuse surplus values by position with some advice.
+
+    Args:
+        fix: the advice.
+    """
+
+    def decorated(make: Callable[_P, Graph]) -> Callable[_P, Graph]:
+        found = inspect.signature(make).parameters.values()
+        positional = [p.name for p in found if p.kind is p.POSITIONAL_OR_KEYWORD]
+
+        @functools.wraps(make)
+        def checked(*args: _P.args, **kwargs: _P.kwargs) -> Graph:
+            if len(args) > len(positional):
+                raise too_many(make.__name__, args, positional, fix)
+            return make(*args, **kwargs)
+
+        return checked
+
+    return decorated
+
+
+def too_many(name: str, args: tuple[Any, ...], positional: list[str], fix: str) -> ParameterError:
+    """Return the error for more values by position than ``name`` takes."""
+    return ParameterError(
+        f"{name} takes {compose.counted(len(positional), 'positional parameter')} "
+        f"but got {len(args)}.",
+        expected=", ".join(positional) or "none",
+        got=", ".join(map(repr, args)),
+        fix=fix,
+    )
+
+
 def positional_fix(name: str, positional: list[str], names: list[str]) -> str:
     """Return the advice to a caller who gave ``name`` too many values by position."""
     named = [one for one in names if one not in (*positional, "id")]
@@ -260,10 +304,4 @@ def _check_names(cls: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> 
             )
     positional = [a.name for a in attrs.fields(cls) if a.init and not a.kw_only]
     if len(args) > len(positional):
-        raise ParameterError(
-            f"{cls.name} takes {compose.counted(len(positional), 'positional parameter')} "
-            f"but got {len(args)}.",
-            expected=", ".join(positional) or "none",
-            got=", ".join(map(repr, args)),
-            fix=positional_fix(cls.name, positional, names),
-        )
+        raise too_many(cls.name, args, positional, positional_fix(cls.name, positional, names))

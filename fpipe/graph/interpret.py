@@ -17,7 +17,7 @@ from fpipe.graph.context import Context
 from fpipe.graph.flow import attach, detach, outline
 from fpipe.graph.op import Macro, MacroState, Op
 from fpipe.graph.ports import Port, Source, from_input
-from fpipe.graph.settings import set_params
+from fpipe.graph.settings import set_params, split_head
 from fpipe.graph.wiring import Wiring, node_ids
 
 Values = tuple[Any, ...]
@@ -99,7 +99,24 @@ def infer_graph(
 def expansion(macro: Macro, types: Values) -> Any:
     """Return the graph that a macro stands for, with its overrides applied."""
     graph = _widened(macro.expand(types), len(types))
-    return set_params(graph, dict(items(macro.overrides))) if macro.overrides else graph
+    if not macro.overrides:
+        return graph
+    _check_steps(macro, graph)
+    return set_params(graph, dict(items(macro.overrides)))
+
+
+def _check_steps(macro: Macro, graph: Wiring) -> None:
+    """Raise ParameterError where something is set below a step that this expansion leaves out."""
+    left_out = set(macro.steps) - set(node_ids(graph))
+    for path, value in items(macro.overrides):
+        step, _ = split_head(path)
+        if step in left_out:
+            raise ParameterError(
+                f"{macro.name} has no step '{step}' here, but '{path}' is set.",
+                expected=macro.steps[step],
+                got=f"{path} = {value!r}"[:80],
+                fix=f"give {macro.steps[step]}, or do not set '{path}'",
+            )
 
 
 def _widened(graph: Any, count: int) -> Any:
@@ -136,13 +153,18 @@ def _fit_node(
     op: Op, entering: Values, key: Key, context: Context, wanted: bool
 ) -> tuple[Any, Values]:
     if isinstance(op, Macro):
+        _check_set(op)
         graph = expansion(op, tuple(map(outline, entering)))
         states, leaving = fit_graph(graph, entering, key=key, context=context, wanted=wanted)
         return MacroState(graph, states), leaving
     _check_set(op)
     train, valid = detach(entering)
     extra = {"valid": valid} if op.reads_valid else {}
-    state = op.fit(train, key=key, context=context, **extra)
+    if context.place in context.finished:
+        state = context.finished[context.place]
+    else:
+        state = op.fit(train, key=key, context=context, **extra)
+        context.keep({"kind": "fitted", "state": state})
     if not wanted:
         return state, ()
     leaving = _declared(op, op.fit_outputs(state, train, key=key, context=context))

@@ -109,14 +109,23 @@ class Macro(Op):
     parameter of its own are kept in ``overrides`` and applied after expansion.
 
     Args:
+        steps: (of the class) nodes that only some expansions have → what such an expansion needs.
         overrides: path below the macro → value.
     """
 
+    steps: ClassVar[Mapping[str, str]] = {}
     overrides: PMap[str, Any] = parameter(default=pmap(), kw_only=True)
 
     def expand(self, types: tuple[Any, ...]) -> Any:
         """Return the graph that this macro stands for, given the types that enter."""
         raise NotImplementedError
+
+    def foreseen(self) -> Any:
+        """Return a graph of the nodes that every expansion has, or None where none are known.
+
+        What is set below these is checked at once; below other nodes, once the types are known.
+        """
+        return None
 
 
 @value

@@ -169,6 +169,21 @@ def _check_overrides(op: Op, overrides: Mapping[str, Any], place: str) -> None:
             )
         if "" in graphs:
             _check_copy(graphs[""], rest, path, value, place)
+    if isinstance(op, Macro):
+        _check_foreseen(op, overrides, place)
+
+
+def _check_foreseen(op: Macro, overrides: Mapping[str, Any], place: str) -> None:
+    """Refuse what a node that every expansion has does not take."""
+    graph = op.foreseen()
+    if graph is None or not overrides:
+        return
+    whole = dict(items(op.overrides)) | dict(overrides)
+    known = {path: x for path, x in whole.items() if split_head(path)[0] in node_ids(graph)}
+    try:
+        set_params(graph, known)
+    except ParameterError as error:
+        raise error.located(place) from error
 
 
 def _check_copy(graph: Wiring, rest: str, path: str, value: Any, place: str) -> None:
@@ -228,11 +243,15 @@ def _at_op(op: Op, rest: str, path: str) -> Any:
         return at(graphs[""], rest)
     if rest.startswith("[") and isinstance(op, Copied):
         return _at_copy(op, head, below, path)
+    # What is below a macro without graphs is made once a task is known; it can be set before.
+    waits = isinstance(op, Macro) and not graphs and below
     raise ParameterError(
-        f"nothing stands at '{path}'.",
+        f"nothing stands at '{path}'" + (" before a task is known." if waits else "."),
         expected=", ".join(op_params(op)),
         got=path,
-        fix=did_you_mean(rest, op_params(op)),
+        fix=f"it can be set all the same: graph.set({{'{path}': ...}})"
+        if waits
+        else did_you_mean(rest, op_params(op)),
     )
 
 

@@ -27,7 +27,15 @@ from fpipe.learners.signature import (
     hyper_parameters,
     unknown_name,
 )
-from fpipe.learners.training import A_LOSS, AN_OPTIMIZER, TRAINING, as_loss, as_optimizer, trained
+from fpipe.learners.training import (
+    A_LOSS,
+    AN_OPTIMIZER,
+    TRAINING,
+    as_loss,
+    as_optimizer,
+    trained,
+    training,
+)
 from fpipe.net.layers.module import Foreign
 from fpipe.nn import ingress_categorical, ingress_numeric, ingress_tensor
 from fpipe.nn.layers.foreign import Module, hold
@@ -108,6 +116,10 @@ class ModuleLearner(Macro):
         network = node(Module(self.code, (), pmap(given), id="network"))
         return trained(wrap(entering, id="inputs") >> network, self, task.kind)
 
+    def foreseen(self) -> Graph:
+        """Return the optimizer and the model, which are the same for every task."""
+        return training(self)
+
     def _order(self, given: Mapping[str, Any]) -> tuple[str, ...]:
         """Return the inputs in the order of ``forward``, which a function shows once it has run."""
         names = tuple(name for name, _ in self.feeds)
@@ -133,14 +145,17 @@ def module(
 ) -> Graph:
     """Make a learner from a class of networks.
 
-    The class is built anew whenever the learner is fitted, its weights drawn under the key. A
-    constructor that takes ``task`` is given the type of the task: its ``features``, the ``dtype``
-    of each, and its ``kind`` with ``classes`` and ``output_size`` (the number of outputs the
-    network must give: one for numbers and two classes, else one per class). All other arguments of
-    the constructor are hyper-parameters: ``module.<name>``.
+    The class is built anew whenever the learner is fitted, its weights drawn under the key. An
+    instance is copied now and begins with the weights that it has, whatever the key; it has no
+    hyper-parameters. A constructor that takes ``task`` is given the type of the task: its
+    ``features``, the ``dtype(name)`` of each, and its ``kind`` with ``classes`` and
+    ``output_size`` (the number of outputs the network must give: one for numbers and two classes,
+    else one per class). All other arguments of the constructor are hyper-parameters:
+    ``module.<name>``.
 
     Args:
-        cls: the class of modules, ``"package.module:Class"``, or a function that returns one.
+        cls: the class of modules, ``"package.module:Class"``, a function that returns a module,
+            or an instance.
         inputs: argument of ``forward`` → what feeds it: a graph that ends in an ingress, or a
             selector such as ``ops.numeric()`` or names of features, for the ingress that suits
             them.

@@ -25,7 +25,14 @@ from fpipe.data.task import Task
 from fpipe.graph.graph import Graph, operator
 from fpipe.graph.op import Macro
 from fpipe.graph.ports import Port
-from fpipe.learners.training import A_LOSS, AN_OPTIMIZER, as_loss, as_optimizer, trained
+from fpipe.learners.training import (
+    A_LOSS,
+    AN_OPTIMIZER,
+    as_loss,
+    as_optimizer,
+    trained,
+    training,
+)
 from fpipe.nn import dropout, head, ingress_numeric, ingress_tensor, linear
 from fpipe.nn.layers.named import ACTIVATION_NAME, activation
 
@@ -60,8 +67,8 @@ class MLP(Macro):
             ``"mse"`` or ``"cross_entropy"`` by the task.
 
     Raises:
-        ParameterError: ``n_layers`` is given with other than one width, or the activation has
-            no such parameter.
+        ParameterError: ``n_layers`` is given with other than one width, the activation has no
+            such parameter, or there is no loss or optimizer of that name.
         SchemaError: a feature is no number, or holds tensors that are no vectors.
 
     Source:
@@ -101,6 +108,12 @@ class MLP(Macro):
                 got=f"neurons={self.neurons}, n_layers={self.n_layers}",
                 fix=f"neurons=({self.neurons[0] if self.neurons else 100},)",
             )
+        if self.activation is not REQUIRED and self.activation_args is not REQUIRED:
+            activation(self.activation, self.activation_args)  # what it does not take is refused
+
+    def foreseen(self) -> Graph:
+        """Return the optimizer and the model, which are the same for every task."""
+        return training(self)
 
     def expand(self, types: tuple[Any, ...]) -> Graph:
         """Return the chain of layers for a task."""

@@ -11,6 +11,7 @@ from fpipe.measure.loss import Loss, own_loss
 from fpipe.nn import loss, model, optimizer
 from fpipe.nn.configure import SetLoss, SetOptimizer
 from fpipe.optim.optimizer import Optimizer
+from fpipe.optim.vocabulary import optimizer_class
 
 TRAINING = ("epochs", "loss", "optimizer", "lr", "batch_size", "patience")
 """The parameters that every ready network has."""
@@ -31,6 +32,9 @@ AN_OPTIMIZER = Check(
 def as_loss(given: Any) -> Any:
     """Return code of one's own, or what ``nn.loss`` gives, as a loss; all else as it is.
 
+    Raises:
+        ParameterError: there is no loss of that name.
+
     Example:
         >>> as_loss(loss("huber", delta=2.0))
         Huber(reduction='mean', delta=2.0)
@@ -38,12 +42,21 @@ def as_loss(given: Any) -> Any:
     op = _only_op(given)
     if isinstance(op, SetLoss):
         return op.loss
+    if isinstance(given, str):
+        loss(given)  # a name that is unknown is refused at once
+        return given
     return own_loss(given, {}) if callable(given) and not isinstance(given, Loss) else given
 
 
 def as_optimizer(given: Any) -> Any:
-    """Return what ``nn.optimizer`` gives as an optimizer value; all else as it is."""
+    """Return what ``nn.optimizer`` gives as an optimizer value; all else as it is.
+
+    Raises:
+        ParameterError: there is no optimizer of that name.
+    """
     op = _only_op(given)
+    if isinstance(given, str):
+        optimizer_class(given)  # a name that is unknown is refused at once
     return op.optimizer if isinstance(op, SetOptimizer) else given
 
 
@@ -71,11 +84,18 @@ def trained(network: Graph, learner: Any, kind: Kind) -> Graph:
         learner: with the parameters in `TRAINING`.
         kind: what is predicted.
     """
-    return (
-        network
-        >> loss(learner.loss if learner.loss is not None else default_loss(kind))
-        >> _optimizer(learner.optimizer, learner.lr)
-        >> model(epochs=learner.epochs, batch_size=learner.batch_size, patience=learner.patience)
+    chosen = loss(learner.loss if learner.loss is not None else default_loss(kind))
+    return network >> chosen >> training(learner)
+
+
+def training(learner: Any) -> Graph:
+    """Return the optimizer and the model as a learner's parameters say, whatever the task.
+
+    Args:
+        learner: with the parameters in `TRAINING`.
+    """
+    return _optimizer(learner.optimizer, learner.lr) >> model(
+        epochs=learner.epochs, batch_size=learner.batch_size, patience=learner.patience
     )
 
 

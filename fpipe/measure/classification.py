@@ -65,10 +65,40 @@ def _f1_macro(c: Compared) -> float:
     return float(_shares(2 * hits, true + said).mean())
 
 
+def _precision_weighted(c: Compared) -> float:
+    """Mean of the precision of the classes (0 where unpredicted), weighted by their true rows."""
+    hits, true, said = _per_class(c)
+    return float(_shares(hits, said) @ true / true.sum())
+
+
+def _recall_weighted(c: Compared) -> float:
+    """Mean of the recall of the classes, weighted by their true rows; equal to ``accuracy``."""
+    hits, true, _ = _per_class(c)
+    return float(_shares(hits, true) @ true / true.sum())
+
+
 def _f1_weighted(c: Compared) -> float:
     """Mean of the F1 scores of the classes, weighted by their true rows."""
     hits, true, said = _per_class(c)
     return float(_shares(2 * hits, true + said) @ true / true.sum())
+
+
+def _precision_micro(c: Compared) -> float:
+    """Precision from the counts of all classes together; equal to ``accuracy``."""
+    hits, _, said = _per_class(c)
+    return float(hits.sum() / said.sum())
+
+
+def _recall_micro(c: Compared) -> float:
+    """Recall from the counts of all classes together; equal to ``accuracy``."""
+    hits, true, _ = _per_class(c)
+    return float(hits.sum() / true.sum())
+
+
+def _f1_micro(c: Compared) -> float:
+    """F1 score from the counts of all classes together; equal to ``accuracy``."""
+    hits, true, said = _per_class(c)
+    return float(2 * hits.sum() / (true.sum() + said.sum()))
 
 
 def _per_class(c: Compared) -> tuple[Array, Array, Array]:
@@ -219,7 +249,12 @@ CLASSIFICATION: tuple[Rule, ...] = (
     _rule("precision_macro", _precision_macro, False),
     _rule("recall_macro", _recall_macro, False),
     _rule("f1_macro", _f1_macro, False),
+    _rule("precision_weighted", _precision_weighted, False),
+    _rule("recall_weighted", _recall_weighted, False),
     _rule("f1_weighted", _f1_weighted, False),
+    _rule("precision_micro", _precision_micro, False),
+    _rule("recall_micro", _recall_micro, False),
+    _rule("f1_micro", _f1_micro, False),
     _rule("mcc", _mcc, False, (-1.0, 1.0)),
     _rule("cohen_kappa", _cohen_kappa, False, (-1.0, 1.0)),
     _rule(

@@ -136,8 +136,8 @@ class Rule(NamedTuple):
             raise ParameterError(
                 f"{measure.rule}: {unset[0]} is not set.",
                 expected=self.options[unset[0]].check.words,
-                got=f"measure({measure.rule!r})",
-                fix=f"measure({measure.rule!r}, {unset[0]}=…)",
+                got=repr(measure.rule),
+                fix=f'write it into the name: "{measure.rule}({unset[0]}=…)"',
             )
         return whole
 
@@ -179,7 +179,7 @@ def read_name(name: str) -> tuple[str, dict[str, Any]]:
             f"the name {name!r} of a measure cannot be read.",
             expected="a name, or a name with parameters such as 'fbeta(beta=2)'",
             got=repr(name),
-            fix=f"measure({rule!r}, …)",
+            fix='write a name and name=value in brackets, such as "fbeta(beta=2)"',
         ) from error
 
 
@@ -195,7 +195,7 @@ def _unknown_parameter(rule: str, key: str, options: Mapping[str, Option]) -> Pa
         f"{rule} has no parameter {key!r}.",
         expected=", ".join(options) or "no parameters",
         got=key,
-        fix=did_you_mean(key, options) if options else f"measure({rule!r})",
+        fix=did_you_mean(key, options) if options else f"write '{rule}' without brackets",
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from pyrsistent import pmap
 
-from fpipe.core.errors import ParameterError, did_you_mean
+from fpipe.core.errors import ParameterError, did_you_mean, nearest
 from fpipe.core.value import evolve
 from fpipe.measure.arrays import Array, compared, shortened
 from fpipe.measure.classification import CLASSIFICATION
@@ -221,10 +221,22 @@ _OTHERWISE = pmap(
         "acc": "accuracy",
         "logloss": "log_loss",
         "cross_entropy": "log_loss",
+        "accuracy_score": "accuracy",
+        "balanced_acc": "balanced_accuracy",
+        "bce": "log_loss",
+        "binary_cross_entropy": "log_loss",
+        "nll": "log_loss",
+        "brier_score": "brier",
         "kappa": "cohen_kappa",
+        "matthews_corrcoef": "mcc",
         "f1_score": "f1",
+        "l1": "mae",
+        "l2": "mse",
         "mean_squared_error": "mse",
         "mean_absolute_error": "mae",
+        "root_mean_squared_error": "rmse",
+        "mean_absolute_percentage_error": "mape",
+        "quantile": "pinball",
     }
 )
 """What measures are called elsewhere."""
@@ -241,10 +253,12 @@ def _rule(name: Any, message: str, kind: str | None = None) -> Rule:
     if name in _RULES:
         return _RULES[name]
     known = [each.rule for each in MEASURES if kind in (None, each.kind)]
-    other = _OTHERWISE.get(name) if isinstance(name, str) else None
+    meant = {other: rule for other, rule in _OTHERWISE.items() if rule in known}
+    meant |= {each: each for each in known}
+    close = nearest(str(name), meant)
     raise ParameterError(
         message,
         expected=", ".join(known),
         got=repr(name),
-        fix=f"did you mean '{other}'?" if other in known else did_you_mean(str(name), known),
+        fix=did_you_mean(str(name), known) if close is None else f"did you mean '{meant[close]}'?",
     )

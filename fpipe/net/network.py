@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
 import torch
@@ -13,6 +13,7 @@ from fpipe.core.errors import DataError, FpipeError, ParameterError, ShapeError
 from fpipe.core.key import Key
 from fpipe.core.tree import items, sorted_keys
 from fpipe.core.value import descriptor, value
+from fpipe.graph.compose import counted
 from fpipe.net.layer import Draw, Layer, Tensors, count
 from fpipe.net.shape import Shape, shown
 
@@ -161,7 +162,7 @@ class Model:
         missing = [name for name in self.network.input_names if name not in given]
         if missing or len(inputs) + len(named) != len(self.network.inputs):
             raise ShapeError(
-                f"the network has {len(self.network.inputs)} inputs.",
+                f"the network has {counted(len(self.network.inputs), 'input')}.",
                 expected=", ".join(self.network.input_names),
                 got=f"{len(inputs)} by position, {', '.join(named) or 'none'} by name",
                 fix="give one tensor per input",
@@ -292,20 +293,33 @@ def execute(
     inputs: Mapping[str, Tensor],
     draws: Mapping[str, Tensors] | None,
     training: bool,
+    resting: Collection[str] = (),
 ) -> tuple[tuple[Tensor, ...], dict[str, Tensor]]:
-    """Run the layers in order; return what is wanted and all buffers."""
+    """Run the layers in order; return what is wanted and all buffers.
+
+    Args:
+        steps: the layers in order.
+        wanted: the outputs.
+        params: parameters by full name.
+        buffers: buffers by full name.
+        inputs: one tensor per input of the network.
+        draws: what layers draw, by path.
+        training: whether layers behave as in training.
+        resting: paths of layers that behave as outside of it in any case.
+    """
     new = dict(buffers)
     found: dict[str, tuple[Tensor, ...]] = {}
     for path, layer, wires, param_names, buffer_names in steps:
         entering = tuple(inputs[w.source] if w.is_input else found[w.source][w.port] for w in wires)
+        active = training and path not in resting
         try:
-            layer.check(entering, training)
+            layer.check(entering, active)
             found[path], changed = layer.apply(
                 {short: params[full] for short, full in param_names},
                 {short: new[full] for short, full in buffer_names},
                 entering,
                 (draws or {}).get(path, {}),
-                training,
+                active,
             )
         except FpipeError as error:
             raise error.located(path).with_traceback(error.__traceback__) from error.__cause__

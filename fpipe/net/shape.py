@@ -77,7 +77,9 @@ def inner_dim(shape: Shape, dim: int, *, what: str) -> int:
             f"{what} cannot touch the batch: rows would mix.",
             expected="a dimension other than 0",
             got=f"dim={dim} of {shown(shape)}",
-            fix="use dim=-1 for the last dimension" if len(shape) > 1 else "unsqueeze the input",
+            fix="use dim=-1 for the last dimension"
+            if len(shape) > 1
+            else f"the batch comes first, as in {shown((None, *shape))}; or nn.unsqueeze(1) before",
         )
     return dim % len(shape)
 
@@ -100,8 +102,17 @@ def check_ndim(shape: Shape, allowed: Sequence[int], *, what: str) -> None:
             f"{what} takes {' or '.join(map(str, allowed))} dimensions but got {len(shape)}.",
             expected=f"{' or '.join(map(str, allowed))} dimensions, the batch included",
             got=shown(shape),
-            fix="bring the input into shape first, e.g. with nn.flatten()",
+            fix=_ndim_fix(len(shape), allowed),
         )
+
+
+def _ndim_fix(ndim: int, allowed: Sequence[int]) -> str:
+    """Return what may bring a number of dimensions to one that is allowed."""
+    if ndim > max(allowed):
+        return "put dimensions together first, e.g. with nn.flatten()"
+    if ndim == 2 and 3 in allowed:
+        return "make tokens of the features first, nn.tokenizer_numeric(8), or nn.unsqueeze(1)"
+    return "add a dimension first, e.g. with nn.unsqueeze(1)"
 
 
 def broadcast(shapes: Sequence[Shape], *, what: str) -> Shape:
@@ -126,8 +137,7 @@ def concatenated(shapes: Sequence[Shape], dim: int, *, what: str) -> Shape:
         (None, 5)
     """
     _same_ndim(shapes, what)
-    known(tuple(0 for _ in shapes[0]), dim, what=what)
-    at = dim % len(shapes[0])
+    at = inner_dim(shapes[0], dim, what=what)
     sizes = list(zip(*shapes, strict=True))
     joint = [_equal(column, shapes, what) for i, column in enumerate(sizes) if i != at]
     parts = sizes[at]

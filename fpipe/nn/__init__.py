@@ -11,6 +11,7 @@ from fpipe.nn.blocks import residual as residual
 from fpipe.nn.callback_op import callbacks as callbacks
 from fpipe.nn.configure import loss as loss
 from fpipe.nn.configure import optimizer as optimizer
+from fpipe.nn.decaying import no_decay as no_decay
 from fpipe.nn.ingress import ingress_categorical as ingress_categorical
 from fpipe.nn.ingress import ingress_numeric as ingress_numeric
 from fpipe.nn.ingress import ingress_tensor as ingress_tensor
@@ -110,6 +111,7 @@ __all__ = [
     "module",
     "multihead_attention",
     "network",
+    "no_decay",
     "operator",
     "optimizer",
     "prelu",

@@ -9,11 +9,14 @@ from fpipe.core.code import Opaque, Ref, as_code
 from fpipe.core.errors import GraphError, ParameterError, ShapeError
 from fpipe.core.parameter import REQUIRED, Check, integer, parameter
 from fpipe.core.value import descriptor, evolve
-from fpipe.graph.graph import Graph, Joinable, as_graph, identity, node, wrap
+from fpipe.graph.graph import Graph, Joinable, Wrap, as_graph, by_name, identity, node, wrap
 from fpipe.graph.op import Macro
-from fpipe.graph.ports import Port
+from fpipe.graph.ports import Node, Port, Source, from_input
+from fpipe.graph.settings import split_head
+from fpipe.graph.wiring import normal_form
 from fpipe.net.layer import Layer
 from fpipe.net.shape import Shape, shown
+from fpipe.nn.copies import Copies
 from fpipe.nn.descriptor import ModelDescriptor
 from fpipe.nn.layer_op import DESCRIPTOR, OUTPUT
 from fpipe.nn.layers.merging import MergeSum
@@ -66,11 +69,31 @@ class Block(Macro):
         return self.graph.output_ports
 
     def expand(self, types: tuple[Any, ...]) -> Graph:
-        """Return the copies behind each other, wrapped as ``[0]``, ``[1]`` and so on."""
+        """Return the copies behind each other, wrapped as ``[0]``, ``[1]`` and so on.
+
+        Where their number is not set: as many as tell the types.
+        """
+        if self.n_blocks is REQUIRED:
+            return self._some_copies(types)
         copies = identity(len(self.graph.ports))
         for i in range(self.n_blocks):
             copies = copies >> wrap(self.copy(i), id=f"[{i}]")
         return copies
+
+    def _some_copies(self, types: tuple[Any, ...]) -> Graph:
+        width, alike = len(self.graph.ports), self.each is None
+        set_in = [int(split_head(path)[0][1:-1]) for path in self.overrides]
+        # One more than those that differ, so that all further ones are like the last.
+        count = max(set_in, default=0) + (2 if set_in and alike else 1)
+        leaving = [from_input(port) for port in range(width)]
+        nodes: list[Node] = []
+        for i in range(count):
+            nodes.append(Node(Wrap(self.copy(i), id=f"[{i}]"), tuple(leaving[-width:])))
+            leaving += [Source(i, port) for port in range(width)]
+        if all(isinstance(one, ModelDescriptor) for one in types):
+            nodes.append(Node(Copies(width, alike), tuple(leaving)))
+            leaving = [Source(len(nodes) - 1, port) for port in range(width)]
+        return Graph(*normal_form(width, tuple(nodes), tuple(leaving[-width:])))
 
     def copy(self, i: int) -> Graph:
         """Return copy ``i`` with the changes that ``each`` gives for it.
@@ -163,6 +186,7 @@ class Residual(Macro):
                     got=f"{len(graph.ports)} inputs, {len(graph.outputs)} outputs",
                     fix="merge the outputs, e.g. with nn.merge_sum()",
                 )
+            _check_layers(graph)
         _check_free(self.body, ("shortcut",), "residual")
 
     def expand(self, types: tuple[Any, ...]) -> Graph:
@@ -207,6 +231,7 @@ def block(
     return node(Block(as_graph(graph), copies, each, id=id))
 
 
+@by_name("give the shortcut by name: nn.residual(body, shortcut=...)")
 def residual(body: Joinable, *, shortcut: Joinable | None = None, id: str | None = None) -> Graph:
     """Add what enters to what a graph makes of it: ``x + body(x)``.
 
@@ -229,6 +254,18 @@ def residual(body: Joinable, *, shortcut: Joinable | None = None, id: str | None
     """
     beside = None if shortcut is None else as_graph(shortcut)
     return node(Residual(as_graph(body), beside, id=id))
+
+
+def _check_layers(graph: Graph) -> None:
+    """Refuse a residual path that does not lead from layers to layers."""
+    enters, leaves = graph.ports[0], graph.output_ports[0]
+    if not enters.accepts(DESCRIPTOR) or not DESCRIPTOR.accepts(leaves):
+        raise GraphError(
+            "a residual path is made of layers.",
+            expected="a graph from a ModelDescriptor to a ModelDescriptor",
+            got=f"{enters.type.__name__} to {leaves.type.__name__}: {', '.join(graph.ids)}",
+            fix="put tables before the ingress, and what trains behind the residual",
+        )
 
 
 def _meet(a: Shape, b: Shape) -> bool:

@@ -20,7 +20,8 @@ from fpipe.measure.loss import loss as named_loss
 from fpipe.nn.descriptor import ModelDescriptor, join
 from fpipe.nn.layer_op import DESCRIPTOR, OUTPUT
 from fpipe.nn.predicting import coded_classes
-from fpipe.optim.optimizer import OPTIMIZERS, Optimizer, optimizer_class
+from fpipe.optim.optimizer import Optimizer
+from fpipe.optim.vocabulary import OPTIMIZERS, left_out, optimizer_class
 
 
 @descriptor
@@ -121,6 +122,11 @@ class SetOptimizer(Configure):
         """Return the operator that sets another optimizer."""
         return evolve(self, optimizer=part)
 
+    def parameters(self) -> dict[str, Any]:
+        """The settings of the optimizer, and last its groups."""
+        found = super().parameters()
+        return {name: found[name] for name in sorted(found, key="groups".__eq__)}
+
     def configured(self, into: ModelDescriptor) -> ModelDescriptor:
         """Set the optimizer; none may be set already."""
         _check_free(into.optimizer, "optimizer")
@@ -169,16 +175,25 @@ def optimizer(optimizer: str | Optimizer, *, id: str | None = None, **parameters
     """Set how training minimizes.
 
     Args:
-        optimizer: ``"adam"``, ``"adamw"``, ``"sgd"``, or an optimizer value.
+        optimizer: a name (``"sgd"``, ``"adam"``, ``"adamw"``, ``"adamax"``, ``"nadam"``,
+            ``"radam"``, ``"adadelta"``, ``"adagrad"``, ``"rmsprop"``, ``"rprop"``, ``"asgd"``,
+            ``"adafactor"``, ``"muon"``), or an optimizer value. They compute what torch's
+            optimizers of these names do. LBFGS is left out, since it evaluates the loss several
+            times in a step, and SparseAdam, since gradients are dense.
         id: the node's id.
-        **parameters: parameters of the optimizer, such as ``lr=1e-3``.
+        **parameters: parameters of the optimizer, such as ``lr=1e-3``; and
+            ``groups={pattern: {parameter: value}}`` for those of the network's parameters whose
+            names match the pattern (``*`` any text, ``?`` one character, ``a|b`` either; the
+            first that matches counts), such as `no_decay` gives.
 
     Raises:
-        ParameterError: the optimizer or a parameter is unknown.
+        ParameterError: the optimizer or a parameter is unknown, or a value is not accepted.
 
     Example:
         >>> optimizer("adamw", lr=0.1).at("optimizer.lr")
         0.1
+        >>> optimizer("sgd", lr=0.1, groups={"head.*": {"lr": 1.0}}).at("optimizer.groups")
+        (('head.*', pmap({'lr': 1.0})),)
     """
     if isinstance(optimizer, Optimizer):
         made = evolve(optimizer, **_checked(type(optimizer), parameters))
@@ -194,9 +209,9 @@ def _no_optimizer(given: Any) -> ParameterError:
     """Return the error for what is neither a name nor a value; a class of torch has a name here."""
     by_class = {known.torch_class: known.name for known in OPTIMIZERS}
     kind = given if isinstance(given, type) else type(given)
-    name = by_class.get(kind)
+    name, reason = by_class.get(kind), left_out(kind.__name__)
     return ParameterError(
-        f"{kind.__name__} is no optimizer of fpipe.",
+        f"{kind.__name__} is no optimizer of fpipe" + (f": {reason}." if reason else "."),
         expected="one of " + ", ".join(sorted(by_class.values())) + ", or an optimizer value",
         got=repr(given)[:80],
         fix=f'nn.optimizer("{name or "adam"}", lr=1e-3)',

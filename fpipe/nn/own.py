@@ -11,7 +11,7 @@ from fpipe.core.equality import same
 from fpipe.core.errors import ParameterError
 from fpipe.core.parameter import REQUIRED
 from fpipe.core.value import evolve
-from fpipe.graph.graph import Graph, node, positional_fix
+from fpipe.graph.graph import Graph, node, positional_fix, too_many
 from fpipe.net.signature import Signature, signature_of
 from fpipe.nn.layers.foreign import hold
 from fpipe.nn.layers.functions import FunctionOp, check_function, filled, held_defaults
@@ -79,6 +79,7 @@ def operator(
         draws_code=None if draws is None else as_code(draws),
     )
     _check_draws(signature_of(code.resolve()), draws, called)
+    _check_shapes(op, (("init", init, 1), ("shapes", shapes, 0), ("draws", draws, 0)))
     return _maker(op, inspect.getdoc(code.resolve()))
 
 
@@ -88,12 +89,7 @@ def _maker(op: FunctionOp, told: str | None) -> Callable[..., Graph]:
 
     def make(*args: Any, id: str | None = None, **parameters: Any) -> Graph:
         if len(args) > len(names):
-            raise ParameterError(
-                f"{op.name} takes {len(names)} positional parameters but got {len(args)}.",
-                expected=", ".join(names) or "none",
-                got=", ".join(map(repr, args))[:80],
-                fix=positional_fix(op.name, names, names),
-            )
+            raise too_many(op.name, args, names, positional_fix(op.name, names, names))
         given = dict(zip(names, args, strict=False)) | parameters
         return node(filled(evolve(op, id=id), given))
 
@@ -166,6 +162,28 @@ def _checked_name(called: str) -> str:
             fix='nn.operator(forward, name="scale")',
         )
     return called
+
+
+def _check_shapes(op: FunctionOp, functions: tuple[tuple[str, Any, int], ...]) -> None:
+    """Refuse a function that cannot be given one shape per input, after its leading arguments."""
+    for role, function, lead in functions:
+        if function is None:
+            continue
+        found = signature_of(function)
+        wanted = lead + len(op.takes)
+        if len(found.inputs) >= wanted or found.variadic:
+            continue
+        arguments = [*(["key"] if lead else []), *_shape_names(op)]
+        raise ParameterError(
+            f"{op.name}: {role} does not take the shapes of what enters.",
+            expected=f"{role}({', '.join(arguments)}, ...)",
+            got=f"({', '.join(found.inputs)})",
+            fix=f"def {role}({', '.join(arguments)}): ...",
+        )
+
+
+def _shape_names(op: FunctionOp) -> list[str]:
+    return [f"{name}_shape" for name in op.takes] if len(op.takes) > 1 else ["shape"]
 
 
 def _check_draws(found: Signature, draws: Any, called: str) -> None:

@@ -9,6 +9,7 @@ from pyrsistent import pmap
 from fpipe.core.errors import GraphError, ParameterError
 from fpipe.core.key import key
 from fpipe.core.value import evolve
+from fpipe.graph.compose import counted
 from fpipe.graph.context import Context
 from fpipe.graph.graph import Joinable, as_graph
 from fpipe.graph.interpret import fit_graph
@@ -40,7 +41,8 @@ def network(graph: Joinable, **inputs: Shape | Input) -> Network:
     body = as_graph(graph)
     if len(inputs) != len(body.ports):
         raise GraphError(
-            f"the graph has {len(body.ports)} inputs but {len(inputs)} shapes were given.",
+            f"the graph has {counted(len(body.ports), 'input')} but "
+            f"{counted(len(inputs), 'shape')} came.",
             expected=", ".join(port.name for port in body.ports),
             got=", ".join(inputs) or "none",
             fix="network(graph, x=(None, 10))",

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from pyrsistent import PMap
-from torch import Tensor
 
 from fpipe.core.errors import DataError, ParameterError, ShapeError
 from fpipe.core.key import Key
@@ -20,7 +20,7 @@ from fpipe.core.parameter import (
     text,
     tuple_of,
 )
-from fpipe.core.value import descriptor, value
+from fpipe.core.value import descriptor, evolve, value
 from fpipe.data.kind import Classification
 from fpipe.data.prediction import Prediction
 from fpipe.data.task import Task, check_learnable
@@ -38,15 +38,21 @@ from fpipe.nn.configure import check_loss
 from fpipe.nn.descriptor import ModelDescriptor
 from fpipe.nn.layer_op import DESCRIPTOR
 from fpipe.nn.predicting import coded_classes, examples, predicted, subject
-from fpipe.train.fold import fold_epochs
+from fpipe.nn.scoring import Scorer, TrainScorer
+from fpipe.train.callback import in_order
+from fpipe.train.fold import fold_to
 from fpipe.train.gradient import evaluate, undrawn
 from fpipe.train.numerics import Numerics, resolve_device, resolve_numerics
-from fpipe.train.plan import Plan, events
+from fpipe.train.plan import EpochEnd, Event, Plan, Validate, events
 from fpipe.train.run import Run, Stopping
 from fpipe.train.state import TrainState, Weights
 from fpipe.train.step import initial_state
 
 _WEIGHTS = ("auto", "best", "last")
+
+
+def _names(given: Any) -> tuple[str, ...]:
+    return (given,) if isinstance(given, str) else tuple(given)
 
 
 @value
@@ -82,24 +88,6 @@ class TrainedModel:
         return self.state.result if self.state.result is not None else self.state.weights
 
 
-@value
-class Scorer:
-    """Scores of the network's outputs on the validation rows.
-
-    Args:
-        task: the validation rows.
-        measures: names of measures.
-    """
-
-    task: Task
-    measures: tuple[str, ...]
-
-    def __call__(self, outputs: Tensor) -> dict[str, float]:
-        """Return the scores by name."""
-        prediction = predicted(self.task, outputs)
-        return {name: prediction.score(name) for name in self.measures}
-
-
 @descriptor
 class Train(Op):
     """Train the network and predict with it.
@@ -112,13 +100,18 @@ class Train(Op):
         monitor: what early stopping watches on the validation rows: ``"loss"`` or one of
             ``measures``; by default the first of ``measures`` that is to be small or large, else
             the loss.
-        measures: scores of the validation rows that history records, in the user's units.
+        measures: scores of the validation rows that history records, in the user's units; NaN
+            where one is undefined on them.
+        measures_train: scores of the training rows that history records; of what the network
+            gave for each row when its batch was learned from, with dropout on.
         weights: which weights predictions use: ``"best"`` evaluated, ``"last"``, or ``"auto"``:
             best where patience is set.
         shuffle: whether each epoch has an order of its own.
         drop_last: whether a last batch with fewer rows is left out.
         eval_every: evaluate after every so many epochs, and after the last.
         predict_batch: rows per batch at prediction; ``batch_size`` by default, at least 1024.
+        accumulate: batches whose gradients make one update of the parameters; the last update
+            of an epoch takes those that are left. Callbacks clip the gradient of all of them.
 
     Raises:
         ParameterError: loss or optimizer are not set, or patience has no validation rows.
@@ -136,16 +129,14 @@ class Train(Op):
     patience: int = parameter(default=0, check=integer(0))
     min_delta: float = parameter(default=0.0, check=number(0.0))
     monitor: str | None = parameter(default=None, check=optional(text()))
-    measures: tuple[str, ...] = parameter(
-        default=(),
-        check=tuple_of(text()),
-        convert=lambda x: (x,) if isinstance(x, str) else tuple(x),
-    )
+    measures: tuple[str, ...] = parameter(default=(), check=tuple_of(text()), convert=_names)
     weights: str = parameter(default="auto", check=one_of(*_WEIGHTS))
     shuffle: bool = parameter(default=True, check=boolean())
     drop_last: bool = parameter(default=False, check=boolean())
     eval_every: int = parameter(default=1, check=integer(1))
     predict_batch: int | None = parameter(default=None, check=optional(integer(1)))
+    accumulate: int = parameter(default=1, check=integer(1))
+    measures_train: tuple[str, ...] = parameter(default=(), check=tuple_of(text()), convert=_names)
 
     def fit(
         self,
@@ -157,11 +148,15 @@ class Train(Op):
     ) -> TrainedModel:
         """Fold over the events of training."""
         requests = context.requests
-        numerics = resolve_numerics(requests.get("interpreter", "auto"), requests.get("device"))
+        numerics = resolve_numerics(
+            requests.get("interpreter", "auto"),
+            requests.get("device"),
+            requests.get("precision", "float32"),
+        )
         run = self.run(inputs[0], valid[0] if valid else None, numerics)
         state = initial_state(run, key, numerics)
         self._report(context, "begin", state)
-        for reached in fold_epochs(run, state, events(run.plan)):
+        for reached, _ in fold_to(run, state, events(run.plan), partial(_ends_epoch, run.plan)):
             if reached.cursor.epoch > state.cursor.epoch:
                 self._report(context, "epoch", reached)
             state = reached
@@ -189,6 +184,7 @@ class Train(Op):
             drop_last=self.drop_last,
             eval_every=self.eval_every,
             validates=valid is not None,
+            accumulate=self.accumulate,
         )
         network = md.network()
         _check_smallest_batch(network, plan)
@@ -206,7 +202,8 @@ class Train(Op):
             scorer=scorer,
             stopping=stopping,
             predict_batch=self.predict_batch or max(self.batch_size, 1024),
-            callbacks=md.callbacks,
+            callbacks=in_order(md.callbacks),
+            train_scorer=TrainScorer(task, self.measures_train) if self.measures_train else None,
         )
 
     def apply(
@@ -215,10 +212,11 @@ class Train(Op):
         """Predict."""
         del key
         device = resolve_device(context.requests.get("device"))
-        rows = examples(inputs[0], state.state.numerics.dtype)
+        numerics = evolve(state.state.numerics, device=device)
+        rows = examples(inputs[0], numerics.dtype)
         weights = state.weights.on(device)
-        outputs = evaluate(state.network, weights, rows, state.batch, device)
-        return (predicted(subject(inputs[0]), outputs),)
+        outputs = evaluate(state.network, weights, rows, state.batch, numerics)
+        return (predicted(subject(inputs[0]), outputs[0]),)
 
     def infer(self, types: tuple[Any, ...], *, key: Key, context: Context) -> tuple[Any, ...]:
         """A prediction."""
@@ -244,7 +242,7 @@ class Train(Op):
         if md.subject is not None:
             kind = md.subject.kind
             classes = kind.classes if isinstance(kind, Classification) else ()
-            for name in self.measures:
+            for name in (*self.measures, *self.measures_train):
                 check_measure(measure(name), classes)
 
     def _watched(self) -> str:
@@ -283,6 +281,12 @@ class Train(Op):
 model = operator(Train)
 
 
+def _ends_epoch(plan: Plan, event: Event) -> bool:
+    """Tell whether an event is the last of an epoch."""
+    judged = isinstance(event, EpochEnd) and plan.validates and plan.evaluates(event.epoch)
+    return isinstance(event, Validate) or (isinstance(event, EpochEnd) and not judged)
+
+
 def _bound(loss: Loss, task: Task) -> Loss:
     """Return the loss that knows the classes of a task by their codes."""
     check_loss(loss, task.kind)
@@ -299,7 +303,9 @@ def _check_output(md: ModelDescriptor) -> None:
     if md.subject is None:
         return
     size, kind = md.subject.kind.output_size, md.subject.kind.name
-    fits = len(shapes) == 1 and len(shapes[0]) == 2 and shapes[0][1] in (None, size)
+    several = md.loss is not None and md.loss.foreign
+    fits = bool(shapes) and len(shapes[0]) == 2 and shapes[0][1] in (None, size)
+    fits = fits and (several or len(shapes) == 1)
     if not fits:
         raise ShapeError(
             f"the network gives {' and '.join(map(shown, shapes))} for a {kind}.",

@@ -60,7 +60,8 @@ class ColumnOp(TaskOp):
             SchemaError: a feature that was asked for is of a kind that the operator cannot take,
                 or only data can tell what is chosen and the task is a type.
         """
-        return known_choice(self.columns or self.kinds()[0], self.bounds(task), task)
+        chosen = self.kinds()[0] if self.columns is None else self.columns
+        return known_choice(chosen, self.bounds(task), task)
 
     def kinds(self) -> tuple[Selector, Selector]:
         """Return what is worked on by default, and what can be."""

@@ -152,6 +152,7 @@ def _type_of(what: str, name: str, expression: pl.Expr, empty: pl.DataFrame) -> 
             )
     try:
         dtype = empty.with_columns(expression.alias(name))[name].dtype
+        _check_castable(expression, empty)
     except (pl.exceptions.PolarsError, TypeError, ValueError) as error:
         raise SchemaError(
             f"{what}: '{name}' cannot be computed by {str(expression)[:120]}.",
@@ -169,6 +170,29 @@ def _type_of(what: str, name: str, expression: pl.Expr, empty: pl.DataFrame) -> 
             column=name,
         )
     return dtype
+
+
+def _check_castable(expression: pl.Expr, empty: pl.DataFrame) -> None:
+    """Raise what polars says of levels and tensors only once there is a row of them."""
+    read = empty.select(sorted(set(expression.meta.root_names())))
+    row = pl.DataFrame([_example(series) for series in read.get_columns()])
+    if row.null_count().row(0) == (1,) * row.width:
+        return
+    try:
+        row.select(expression)
+    except pl.exceptions.PolarsError as error:
+        if str(error).startswith(("cannot cast", "casting from")):
+            raise
+
+
+def _example(empty: pl.Series) -> pl.Series:
+    """Return one value of the type of a column: a level, a tensor of zeros, or missing."""
+    dtype = empty.dtype
+    if isinstance(dtype, pl.Enum) and len(dtype.categories):
+        return pl.Series(empty.name, dtype.categories[:1], dtype)
+    if isinstance(dtype, pl.Array):
+        return pl.Series(empty.name, np.zeros((1, *dtype.shape)), dtype)
+    return pl.Series(empty.name, [None], dtype)
 
 
 def _as_feature(dtype: pl.DataType) -> pl.DataType | None:

@@ -56,7 +56,7 @@ class Cardinality(Selector):
         at_most: the most.
 
     Raises:
-        ParameterError: neither is given.
+        ParameterError: neither is given, or at_least is above at_most.
     """
 
     at_least: int | None = parameter(default=None, check=optional(integer(0)))
@@ -69,6 +69,14 @@ class Cardinality(Selector):
                 expected="at_least, at_most or both",
                 got="neither",
                 fix="ops.cardinality(at_most=10)",
+            )
+        low, high = self.at_least, self.at_most
+        if low is not None and high is not None and low > high:
+            raise ParameterError(
+                "cardinality would choose nothing: its bounds are crossed.",
+                expected="at_least of no more than at_most",
+                got=f"at_least={low}, at_most={high}",
+                fix=f"ops.cardinality(at_least={high}, at_most={low})",
             )
 
     def bounds(self, task: View) -> Bounds:

@@ -81,7 +81,8 @@ class ImputeBy(TaskOp):
         task: Task = inputs[0]
         columns = self._chooser().chosen(task)
         counts = task.statistics(*(pl.col(name).null_count() for name in columns))
-        wanted = [n for n, gone in zip(columns, counts, strict=True) if gone or self.columns]
+        asked = self.columns is not None
+        wanted = [n for n, gone in zip(columns, counts, strict=True) if gone or asked]
         fillers = tuple(self._filler(task, name, key.fold_in(name), context) for name in wanted)
         return Fillers(columns, fillers)
 

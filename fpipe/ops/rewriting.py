@@ -182,7 +182,7 @@ class ColApply(Computing):
 
     def chosen(self, task: View) -> tuple[str, ...]:
         """Return the features to work on."""
-        return (self.columns or numeric()).of(task)
+        return self._choice().of(task)
 
     def expressions(self, columns: tuple[str, ...]) -> dict[str, pl.Expr]:
         """Return the function's expression for each of them."""
@@ -193,7 +193,7 @@ class ColApply(Computing):
         """Evaluate the expressions, where it is known on what; a new name must be free."""
         if self.function is REQUIRED:
             return evolve(task, open=True)
-        sure, possible = (self.columns or numeric()).bounds(task)
+        sure, possible = self._choice().bounds(task)
         if sure != possible:
             return forgotten(evolve(task, open=True), possible if self.becomes == "{}" else ())
         self._check_free(task)
@@ -203,6 +203,9 @@ class ColApply(Computing):
         """Capture the features."""
         self._check_free(task)
         return Computing.learn(self, task, key)
+
+    def _choice(self) -> Selector:
+        return numeric() if self.columns is None else self.columns
 
     def _check_free(self, task: View) -> None:
         new = [] if self.becomes == "{}" else list(self.expressions(self.chosen(task)))

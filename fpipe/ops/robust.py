@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import polars as pl
 
@@ -68,6 +69,18 @@ class Robustify(Macro):
     name = "robustify"
     inputs = (Port("task", Task),)
     outputs = (Port("task", Task),)
+    steps: ClassVar[Mapping[str, str]] = {
+        "missing_indicators": "indicators=True and a number, a truth value or a date",
+        "date_features": "a feature of dates",
+        "clocks": "a feature of times or durations",
+        "impute_hist": "a number or a date",
+        "impute_mode": "a truth value, a date or indicators=True",
+        "impute_oor": "a feature with levels",
+        "collapse_levels": "a feature with levels",
+        "one_hot": "a feature with levels",
+        "truths": "a truth value, a date or indicators=True",
+        "scale": "scale=True",
+    }
 
     max_levels: int = parameter(default=1000, check=integer(1))
     indicators: bool = parameter(default=True, check=boolean())

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection
-from typing import Any, NamedTuple, TypeAlias
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, NamedTuple, NoReturn, TypeAlias
 
 import polars as pl
 
-from fpipe.core.errors import SchemaError, did_you_mean
+from fpipe.core.errors import ParameterError, SchemaError, did_you_mean
 from fpipe.core.value import descriptor
 from fpipe.data.schema import TaskType, is_categorical, is_numeric
 from fpipe.data.task import Task
@@ -30,7 +30,10 @@ class Bounds(NamedTuple):
 
 @descriptor
 class Selector:
-    """A choice of features; ``a | b`` is either, ``a & b`` both, ``~a`` the others."""
+    """A choice of features; ``a | b`` is either, ``a & b`` both, ``~a`` the others.
+
+    A name, or a list of names, stands for `named`: ``numeric() | "k"``.
+    """
 
     def bounds(self, task: View) -> Bounds:
         """Return what is surely chosen and what may be, without a look at the data of a type."""
@@ -50,14 +53,39 @@ class Selector:
         """
         return known_choice(self, self.bounds(task), task)
 
-    def __or__(self, other: Selector) -> Selector:
-        return Either(self, other)
+    def __or__(self, other: Choice) -> Selector:
+        return Either(self, _joinable(other))
 
-    def __and__(self, other: Selector) -> Selector:
-        return Both(self, other)
+    def __ror__(self, other: Choice) -> Selector:
+        return Either(_joinable(other), self)
+
+    def __and__(self, other: Choice) -> Selector:
+        return Both(self, _joinable(other))
+
+    def __rand__(self, other: Choice) -> Selector:
+        return Both(_joinable(other), self)
 
     def __invert__(self) -> Selector:
         return Others(self)
+
+    def __sub__(self, other: object) -> NoReturn:
+        raise _no_difference(self, other)
+
+    def __rsub__(self, other: object) -> NoReturn:
+        raise _no_difference(other, self)
+
+    def __bool__(self) -> NoReturn:
+        # As an object it would be true, and "a and b" would quietly be b.
+        raise ParameterError(
+            "a selector is neither true nor false.",
+            expected="selectors joined with &, | and ~",
+            got=f"{self!r} where Python asks for a truth value"[:120],
+            fix="write & for and, | for or, ~ for not",
+        )
+
+
+Choice: TypeAlias = Selector | str | Sequence[str]
+"""What stands for a choice of features: a selector, a name, or a list of names."""
 
 
 @descriptor
@@ -81,6 +109,16 @@ class ByName(Selector):
     """Features by name; each must be there."""
 
     names: tuple[str, ...]
+
+    def __attrs_post_init__(self) -> None:
+        for name in self.names:
+            if not isinstance(name, str):
+                raise ParameterError(
+                    f"a feature is named by a string, not by {name!r}."[:120],
+                    expected="one string per feature",
+                    got=f"{name!r} ({type(name).__name__})"[:80],
+                    fix=f"ops.named({_one_by_one(name)})",
+                )
 
     def bounds(self, task: View) -> Bounds:
         """The features of these names; the features of an open type may come later.
@@ -107,6 +145,18 @@ class ByPattern(Selector):
     """Features whose whole name matches a regular expression."""
 
     pattern: str
+
+    def __attrs_post_init__(self) -> None:
+        try:
+            re.compile(self.pattern if isinstance(self.pattern, str) else None)
+        except (re.error, TypeError) as error:
+            literal = re.escape(self.pattern) if isinstance(self.pattern, str) else "x[0-9]+"
+            raise ParameterError(
+                f"{self.pattern!r} is no regular expression."[:120],
+                expected="a regular expression as Python's re reads it",
+                got=str(error)[:120],
+                fix=f"ops.matching({literal!r})",
+            ) from error
 
     def bounds(self, task: View) -> Bounds:
         """The matching features."""
@@ -233,6 +283,35 @@ def matching(pattern: str) -> Selector:
 def everything() -> Selector:
     """Choose all features."""
     return Everything()
+
+
+def _joinable(given: Any) -> Selector:
+    """Return what stands beside ``|`` or ``&`` as a selector."""
+    found = as_selector(given)
+    if isinstance(found, Selector):
+        return found
+    raise ParameterError(
+        f"a selector is joined with selectors, not with {type(given).__name__}.",
+        expected="a selector such as ops.numeric(), a name, or a list of names",
+        got=repr(given)[:80],
+        fix='ops.numeric() | ops.named("a"); to make an operator of it: ops.select(...)',
+    )
+
+
+def _no_difference(left: object, right: object) -> ParameterError:
+    return ParameterError(
+        "selectors have no difference.",
+        expected="|, & and ~",
+        got=f"{left!r} - {right!r}"[:120],
+        fix="write a & ~b: what a chooses and b does not",
+    )
+
+
+def _one_by_one(given: object) -> str:
+    """Return how names are written that were given in another form."""
+    if isinstance(given, list | tuple) and given and all(isinstance(x, str) for x in given):
+        return ", ".join(map(repr, given))
+    return repr(str(given)) if isinstance(given, int | float) else '"a", "b"'
 
 
 def as_selector(given: Any) -> Any:

@@ -25,7 +25,7 @@ class TaskOp(Op):
     whether such an operator keeps the rules.
 
     Raises:
-        ParameterError: the class has no name, or is no descriptor.
+        ParameterError: the class has no name or no ``transform``, or is no descriptor.
 
     Example:
         >>> import fpipe as fp
@@ -101,4 +101,11 @@ def _check_class(cls: type[TaskOp]) -> None:
             expected="name, a string that is a Python name, in the class",
             got="no name" if name is None else f"name = {name!r}"[:80],
             fix=f'write name = "{cls.__name__.lower()}" in class {cls.__name__}',
+        )
+    if cls.transform is TaskOp.transform and cls.apply is TaskOp.apply:
+        raise ParameterError(
+            f"the operator {cls.__name__} does not say what it makes of a task.",
+            expected="a method transform(self, state, task, key) that returns a task",
+            got="no such method in the class",
+            fix=f"write def transform(self, state, task, key) in class {cls.__name__}",
         )

@@ -1,225 +1,132 @@
-"""Optimizers: frozen descriptions, with torch.optim as the one that computes."""
+"""What an optimizer is: a frozen description, and the state in which it can be left and found."""
 
 from __future__ import annotations
 
-import importlib
-import os
-import sys
-import threading
-import warnings
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Self
 
 import torch
 from pyrsistent import PMap, pmap
 from torch import Tensor
 
 from fpipe.core.errors import ParameterError, did_you_mean
-from fpipe.core.parameter import REQUIRED, Check, boolean, number, parameter
-from fpipe.core.tree import fields_of, items
-from fpipe.core.value import descriptor, value
+from fpipe.core.parameter import parameter
+from fpipe.core.tree import fields_of
+from fpipe.core.value import descriptor, evolve, value
+from fpipe.optim.groups import GROUPS, Groups, as_groups, assigned
 
-_BETAS = Check(
-    "two numbers from 0 to below 1",
-    lambda x: isinstance(x, tuple) and len(x) == 2 and all(0.0 <= b < 1.0 for b in x),
-)
+Settings = tuple[PMap[str, Any], ...]
+"""The settings of every parameter group, in order."""
 
 
 @descriptor
 class Optimizer:
-    """A description of a torch optimizer; its fields are the optimizer's arguments."""
+    """A description of a torch optimizer: its fields are the optimizer's arguments.
+
+    Left out are the arguments that say how the same numbers are computed (``foreach``, ``fused``,
+    ``capturable``, ``differentiable``), and ``maximize``, as training minimizes.
+
+    Args:
+        groups: settings for some of the parameters, by pattern over their full names:
+            ``{"*.bias": {"weight_decay": 0.0}}``. ``*`` stands for any text, ``?`` for one
+            character, ``a|b`` for either. The first pattern that matches counts; parameters that
+            none matches are the last group.
+
+    Example:
+        >>> from fpipe.optim.adam import AdamW
+        >>> spec = AdamW(lr=0.1, groups={"*.bias": {"weight_decay": 0.0}})
+        >>> spec.group_of(("a.bias", "a.weight"))
+        (0, 1)
+        >>> [g["weight_decay"] for g in spec.group_settings(("a.bias", "a.weight"))]
+        [0.0, 0.01]
+    """
 
     name: ClassVar[str]
     torch_class: ClassVar[type[torch.optim.Optimizer]]
+    one_for_all: ClassVar[tuple[str, ...]] = ()
+    slot_of: ClassVar[Mapping[str, str]] = {}
 
-    def build(self, leaves: list[Tensor]) -> torch.optim.Optimizer:
-        """Return the torch optimizer over these tensors.
-
-        ``foreach`` and ``fused`` are switched off: they are other kernels with other bits.
-        """
-        settings = {a.name: getattr(self, a.name) for a in fields_of(type(self))}
-        make: Any = self.torch_class
-        made: torch.optim.Optimizer = make(leaves, foreach=False, fused=False, **settings)
-        return made
-
-
-@descriptor
-class SGD(Optimizer):
-    """Stochastic gradient descent.
-
-    Args:
-        lr: learning rate; there is no default that fits.
-        momentum: momentum factor.
-        dampening: dampening of the momentum.
-        weight_decay: L2 penalty.
-        nesterov: whether Nesterov's momentum is used.
-
-    Source:
-        torch.optim.SGD.
-    """
-
-    name = "sgd"
-    torch_class = torch.optim.SGD
-
-    lr: float = parameter(default=REQUIRED, check=number(0.0))
-    momentum: float = parameter(default=0.0, check=number(0.0, 1.0))
-    dampening: float = parameter(default=0.0, check=number(0.0, 1.0))
-    weight_decay: float = parameter(default=0.0, check=number(0.0))
-    nesterov: bool = parameter(default=False, check=boolean())
+    groups: Groups = parameter(default=(), check=GROUPS, convert=as_groups, kw_only=True)
 
     def __attrs_post_init__(self) -> None:
-        if self.nesterov is True and (self.momentum == 0.0 or self.dampening != 0.0):
-            raise ParameterError(
-                "sgd: nesterov needs a momentum and no dampening.",
-                expected="momentum above 0, dampening 0",
-                got=f"momentum={self.momentum}, dampening={self.dampening}",
-                fix="give momentum=0.9, or leave nesterov out",
-            )
+        self.check()
+        for pattern, settings in self.groups:
+            self._check_group(pattern, settings)
 
+    def check(self) -> None:
+        """Raise ParameterError where settings do not go together."""
 
-@descriptor
-class Adam(Optimizer):
-    """Adam.
+    def check_params(self, params: Mapping[str, Tensor]) -> None:
+        """Raise ParameterError where these parameters cannot be optimized this way."""
 
-    Args:
-        lr: learning rate.
-        betas: decay rates of the two moments.
-        eps: added to the denominator.
-        weight_decay: L2 penalty.
-        amsgrad: whether the AMSGrad variant is used.
+    def settings(self) -> PMap[str, Any]:
+        """Return the settings of a parameter that is in no group of its own, by name."""
+        fields = fields_of(type(self))
+        return pmap({a.name: getattr(self, a.name) for a in fields if a.name != "groups"})
 
-    Source:
-        Kingma and Ba 2015; torch.optim.Adam.
-    """
+    def with_settings(self, changes: Mapping[str, Any]) -> Self:
+        """Return the optimizer without groups, with some settings replaced.
 
-    name = "adam"
-    torch_class = torch.optim.Adam
+        Raises:
+            ParameterError: a setting is unknown, or a value is not accepted.
+        """
+        known = self.settings()
+        for name in changes:
+            if name not in known:
+                raise ParameterError(
+                    f"{self.name} has no setting '{name}'.",
+                    expected=", ".join(sorted(known)),
+                    got=f"{name}={changes[name]!r}",
+                    fix=did_you_mean(str(name), sorted(known)),
+                )
+        return evolve(self, groups=(), **changes)
 
-    lr: float = parameter(default=1e-3, check=number(0.0))
-    betas: tuple[float, float] = parameter(default=(0.9, 0.999), check=_BETAS, convert=tuple)
-    eps: float = parameter(default=1e-8, check=number(0.0))
-    weight_decay: float = parameter(default=0.0, check=number(0.0))
-    amsgrad: bool = parameter(default=False, check=boolean())
+    def group_of(self, names: Sequence[str]) -> tuple[int, ...]:
+        """Return the position of every parameter's group, in the order of the names.
 
+        Raises:
+            ParameterError: a pattern is left without a parameter.
+        """
+        return assigned(self.groups, names)
 
-@descriptor
-class AdamW(Optimizer):
-    """Adam with decoupled weight decay.
+    def group_settings(self, names: Sequence[str]) -> Settings:
+        """Return the settings of every group before training, in order.
 
-    Args:
-        lr: learning rate.
-        betas: decay rates of the two moments.
-        eps: added to the denominator.
-        weight_decay: decoupled decay.
-        amsgrad: whether the AMSGrad variant is used.
+        The group of what no pattern matches comes last, if there is such a parameter; without
+        patterns it is the only one.
 
-    Source:
-        Loshchilov and Hutter 2019; torch.optim.AdamW.
-    """
+        Raises:
+            ParameterError: a pattern is left without a parameter.
+        """
+        found = tuple(self.with_settings(given).settings() for _, given in self.groups)
+        rest = not found or len(self.groups) in self.group_of(names)
+        return (*found, self.settings()) if rest else found
 
-    name = "adamw"
-    torch_class = torch.optim.AdamW
-
-    lr: float = parameter(default=1e-3, check=number(0.0))
-    betas: tuple[float, float] = parameter(default=(0.9, 0.999), check=_BETAS, convert=tuple)
-    eps: float = parameter(default=1e-8, check=number(0.0))
-    weight_decay: float = parameter(default=1e-2, check=number(0.0))
-    amsgrad: bool = parameter(default=False, check=boolean())
-
-
-OPTIMIZERS: tuple[type[Optimizer], ...] = (SGD, Adam, AdamW)
-"""Every optimizer, by class."""
-
-
-def optimizer_class(name: str) -> type[Optimizer]:
-    """Return the optimizer of a name.
-
-    Raises:
-        ParameterError: there is none.
-
-    Example:
-        >>> optimizer_class("adam")(lr=0.1).lr
-        0.1
-    """
-    known = {cls.name: cls for cls in OPTIMIZERS}
-    if name not in known:
-        raise ParameterError(
-            f"there is no optimizer '{name}'.",
-            expected=", ".join(sorted(known)),
-            got=repr(name),
-            fix=did_you_mean(str(name), known),
-        )
-    return known[name]
+    def _check_group(self, pattern: str, settings: Mapping[str, Any]) -> None:
+        try:
+            self.with_settings(settings)
+        except ParameterError as error:
+            raise error.located(f'groups["{pattern}"]') from None
+        for name in settings:
+            if name in self.one_for_all:
+                raise ParameterError(
+                    f"{self.name}: {name} is one for all parameters.",
+                    expected=f"{name} beside groups",
+                    got=f"{name}={settings[name]!r}",
+                    at=f'groups["{pattern}"]',
+                    fix=f'nn.optimizer("{self.name}", {name}={settings[name]!r})',
+                )
 
 
 @value
 class OptimizerState:
-    """What an optimizer remembers: parameter name → name of the moment → value."""
-
-    slots: PMap[str, PMap[str, Any]] = pmap()
-
-
-class LiveOptimizer:
-    """A torch optimizer over private tensors: memory that nobody else can see.
+    """What an optimizer remembers.
 
     Args:
-        spec: which optimizer.
-        params: current parameters; they are copied.
-        state: what the optimizer remembers; copied too.
+        slots: parameter name → name of what is remembered (a moment, a count) → tensor or number.
+        settings: the settings of every parameter group as they are now; empty before training
+            has begun, when the optimizer's own hold.
     """
 
-    def __init__(
-        self, spec: Optimizer, params: Mapping[str, Tensor], state: OptimizerState
-    ) -> None:
-        self.leaves = {
-            name: tensor.detach().clone().requires_grad_() for name, tensor in items(params)
-        }
-        _load_dynamo()
-        self._torch = spec.build(list(self.leaves.values())) if self.leaves else None
-        if self._torch is not None:
-            for name, slots in items(state.slots):
-                self._torch.state[self.leaves[name]] = {k: _copy(v) for k, v in items(slots)}
-
-    def step(self, grads: Mapping[str, Tensor | None]) -> None:
-        """Update the private parameters; a gradient of None leaves its parameter alone."""
-        for name, leaf in self.leaves.items():
-            leaf.grad = grads[name]
-        if self._torch is not None:
-            self._torch.step()
-
-    def params(self) -> PMap[str, Tensor]:
-        """Return copies of the parameters."""
-        return pmap({name: leaf.detach().clone() for name, leaf in self.leaves.items()})
-
-    def state(self) -> OptimizerState:
-        """Return a copy of what the optimizer remembers."""
-        if self._torch is None:
-            return OptimizerState()
-        kept = {
-            name: pmap({key: _copy(slot) for key, slot in self._torch.state[leaf].items()})
-            for name, leaf in self.leaves.items()
-            if leaf in self._torch.state
-        }
-        return OptimizerState(pmap(kept))
-
-
-_LOADING = threading.Lock()
-
-
-def _load_dynamo() -> None:
-    """Import what torch.optim would import at its first step, and leave nothing global behind.
-
-    That import adds a warning filter and an environment variable.
-    """
-    with _LOADING:
-        if "torch._dynamo" in sys.modules:
-            return
-        known = set(os.environ)
-        with warnings.catch_warnings():
-            importlib.import_module("torch._dynamo")
-        for name in set(os.environ) - known:
-            del os.environ[name]
-
-
-def _copy(slot: Any) -> Any:
-    return slot.detach().clone() if isinstance(slot, Tensor) else slot
+    slots: PMap[str, PMap[str, Any]] = pmap()
+    settings: Settings = ()

@@ -77,7 +77,15 @@ def states_of(value: Any) -> list[TrainState]:
             got="none",
             fix="fp.resample(..., keep_fitted=True)",
         )
-    found = [state for state in _states(value) if state.history]
+    states = _states(value)
+    if not states:
+        raise DataError(
+            "nothing in it was trained epoch by epoch, so there is no learning curve.",
+            expected="a graph with nn.model(epochs=...)",
+            got="no training of a network",
+            fix="draw what it predicts: fp.plot(fp.predict(fitted, task))",
+        )
+    found = [state for state in states if state.history]
     if not found:
         raise DataError(
             "there is no finished epoch to draw.",

@@ -24,7 +24,16 @@ from fpipe.graph.interpret import apply_graph, expansion, fit_graph
 from fpipe.graph.op import Macro, Op
 from fpipe.graph.ports import Source
 from fpipe.nn.descriptor import ModelDescriptor
-from fpipe.testing.laws import composition, fit_apply, joining, lenses, purity, resampling, running
+from fpipe.testing.laws import (
+    composition,
+    contents,
+    fit_apply,
+    joining,
+    lenses,
+    purity,
+    resampling,
+    running,
+)
 from fpipe.testing.laws.asserting import agree
 
 
@@ -59,11 +68,13 @@ class _Subject(NamedTuple):
     Args:
         bare: the operator alone.
         whole: the operator behind what it needs, from a task.
+        marked: the same, with the operator under the id `_MARK`.
         ends: the operator before what trains it; ends in a prediction, a task or a descriptor.
     """
 
     bare: Graph
     whole: Graph
+    marked: Graph
     ends: Graph
     task: Task
 
@@ -146,18 +157,24 @@ def _check_exemptions(exempt: Mapping[str, str]) -> None:
             )
 
 
+_MARK = "checked_operator"
+"""The id under which the operator's own layers are found."""
+
+
 def _subject(
     graph: Graph, task: Task, before: Joinable | None, after: Joinable | None, key: Key
 ) -> _Subject:
     takes_networks = any(port.type is ModelDescriptor for port in graph.ports)
     first = before if before is not None or not takes_networks else _leading_to(graph, task)
     whole = graph if first is None else as_graph(first) >> graph
+    alone = wrap(graph, id=_MARK)
+    marked = alone if first is None else as_graph(first) >> alone
     out = run(whole, task, key=key)[1]
     ends = whole if after is None else whole >> as_graph(after)
     one = out[0] if isinstance(out, tuple) else out
     if after is None and isinstance(one, ModelDescriptor):
         ends = (whole[0] if isinstance(out, tuple) else whole) >> _trained(one, task)
-    return _Subject(graph, whole, ends, task)
+    return _Subject(graph, whole, marked, ends, task)
 
 
 def _trained(md: ModelDescriptor, task: Task) -> Graph:
@@ -201,7 +218,10 @@ def _laws(subject: _Subject, key: Key, examples: int) -> Iterator[_Tried]:
     if any(port.type is ModelDescriptor for port in subject.bare.output_ports):
         one = subject.whole[0] if len(subject.whole.outputs) > 1 else subject.whole
         yield from _of_networks(one, subject.task, keys)
+        marked = [(subject.marked, subject.task, k, f"{_MARK}.") for k in keys[:1]]
+        yield _Tried("parameters learn", contents.parameters_learn, marked)
     ends, task = subject.ends, subject.task
+    yield _Tried("states are frozen", contents.states_are_frozen, [(ends, task, keys[0])])
     yield _Tried("fitting is pure", purity.fitting_is_pure, [(ends, task, keys[0])])
     yield _Tried("applying is pure", applying_is_pure, [(ends, task, keys[0])])
 
@@ -247,6 +267,7 @@ def _of_tasks(graph: Graph, task: Task, keys: tuple[Key, ...]) -> Iterator[_Trie
     ordered = [(graph, task, k.fold_in("order"), k) for k in keys]
     yield _Tried("fit with validation", fit_apply.fit_is_apply_with_validation, cut)
     yield _Tried("types are inferred", fit_apply.types_are_inferred, plain)
+    yield _Tried("values stay", contents.values_stay, plain)
     yield _Tried("row order at fit", fit_apply.row_order_at_fit_is_unread, ordered)
     yield _Tried("origins are kept", resampling.origins_are_kept, plain)
 
@@ -339,6 +360,7 @@ _EVERY = (
     *running.RUNNING,
     *fit_apply.FIT_APPLY,
     *fit_apply.TASK_OPERATORS,
+    *contents.CONTENTS,
     *joining.JOINING,
     *lenses.LENSES,
     *purity.PURITY,

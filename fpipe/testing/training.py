@@ -12,7 +12,9 @@ from pyrsistent import pmap
 
 from fpipe.core.key import Key
 from fpipe.measure.loss import CrossEntropy, Huber, Loss, MeanSquaredError, Quantile, own_loss
-from fpipe.optim.optimizer import SGD, Adam, AdamW, Optimizer
+from fpipe.optim.adam import Adam, AdamW
+from fpipe.optim.optimizer import Optimizer
+from fpipe.optim.sgd import SGD
 from fpipe.testing.networks import networks
 from fpipe.testing.values import keys
 from fpipe.train.callback import Named as Callbacks

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial, reduce
-from itertools import groupby
 
 from fpipe.train.fast import Machine
 from fpipe.train.plan import End, Event
@@ -32,26 +31,33 @@ def fold(run: Run, state: TrainState, events: Iterable[Event]) -> TrainState:
     return machine.state()
 
 
-def fold_epochs(run: Run, state: TrainState, events: Iterable[Event]) -> Iterator[TrainState]:
-    """Yield the state after each epoch and after the last event; the last one is `fold`'s.
+def fold_to(
+    run: Run, state: TrainState, events: Iterable[Event], wanted: Callable[[Event], bool]
+) -> Iterator[tuple[TrainState, Event]]:
+    """Yield the state after each event that is wanted, and after the last; that one is `fold`'s.
 
     Args:
         run: what training reads.
         state: where it starts.
         events: events in order.
+        wanted: whether the state after an event is wanted.
     """
-    for epoch, group in groupby(events, key=_epoch_of):
-        if state.stopped and epoch != _AFTER:
+    machine = None if state.numerics.interpreter == "reference" else Machine(run, state)
+    last: Event | None = None
+    for event in events:
+        stopped = state.stopped if machine is None else machine.stopped
+        if stopped and not isinstance(event, End):
             continue  # a stopped state is a fixed point of every event but End
-        state = fold(run, state, group)
-        yield state
-
-
-_AFTER = -1
-
-
-def _epoch_of(event: Event) -> int:
-    return _AFTER if isinstance(event, End) else getattr(event, "epoch", 0)
+        if machine is None:
+            state = step(run, state, event)
+        else:
+            machine.take(event)
+        last = event
+        if wanted(event):
+            yield (state if machine is None else machine.state()), event
+            last = None
+    if last is not None:
+        yield (state if machine is None else machine.state()), last
 
 
 def scan(

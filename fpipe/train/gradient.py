@@ -1,39 +1,86 @@
-"""Loss and gradients of one batch, and outputs without them."""
+"""What one batch gives, and what a network gives where nothing is learned."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-from fpipe.core.errors import DataError, FpipeError, StateError
+from fpipe.core.errors import DataError, FpipeError, ShapeError, StateError
 from fpipe.measure.loss import Loss
 from fpipe.net.keyed_mode import KeyedMode
 from fpipe.net.network import Network, Step, execute, program
+from fpipe.train.numerics import Numerics, autocast
 from fpipe.train.run import Batched, Examples
 from fpipe.train.state import Weights
 
 
 class Gradient(NamedTuple):
-    """What one batch gives: its loss and share, a gradient per parameter, the new buffers."""
+    """What one batch gives.
+
+    Args:
+        loss: its loss.
+        share: how much it counts among the batches of an epoch.
+        grads: a gradient per parameter; None where the loss does not depend on it, or where it
+            is frozen.
+        buffers: the new buffers.
+        output: the first output of the network, detached.
+    """
 
     loss: float
     share: float
     grads: dict[str, Tensor | None]
     buffers: dict[str, Tensor]
+    output: Tensor
+
+
+class Learned(NamedTuple):
+    """The parameters of a step, told apart by whether they are learned.
+
+    Args:
+        taken: all parameters by full name; frozen ones are detached.
+        learned: names of the others.
+        resting: paths of the layers all of whose parameters are frozen: they behave as outside
+            of training.
+    """
+
+    taken: dict[str, Tensor]
+    learned: tuple[str, ...]
+    resting: frozenset[str]
+
+
+def learned(
+    steps: tuple[Step, ...], leaves: Mapping[str, Tensor], frozen: Collection[str]
+) -> Learned:
+    """Tell parameters that are learned from frozen ones.
+
+    Args:
+        steps: the program of the network.
+        leaves: parameters that require gradients, by full name.
+        frozen: names of those that are not learned.
+    """
+    taken = {name: leaf.detach() if name in frozen else leaf for name, leaf in leaves.items()}
+    resting = (
+        step.path
+        for step in steps
+        if step.params and all(full in frozen for _, full in step.params)
+    )
+    return Learned(taken, tuple(n for n in leaves if n not in frozen), frozenset(resting))
 
 
 def gradient(
     network: Network,
     steps: tuple[Step, ...],
     loss: Loss,
-    leaves: Mapping[str, Tensor],
+    params: Learned,
     buffers: Mapping[str, Tensor],
     batch: Batched,
     draws: Mapping[str, Mapping[str, Tensor]],
+    numerics: Numerics,
+    scale: float = 1.0,
 ) -> Gradient:
     """Return loss and gradients of one training batch; both interpreters use this backward.
 
@@ -41,41 +88,74 @@ def gradient(
         network: the network.
         steps: its program.
         loss: the loss.
-        leaves: parameters that require gradients, by full name.
+        params: the parameters.
         buffers: buffers by full name.
         batch: the rows.
         draws: the draws of this step.
+        numerics: how numbers are computed.
+        scale: what the loss is multiplied by, and the gradients divided by; a power of 2.
     """
     if batch.target is None:
         raise DataError("training needs a target.", fix="fit on a task that has one")
     with torch.inference_mode(False), torch.enable_grad():
-        outputs, new = execute(
-            steps, network.outputs, leaves, buffers, batch.inputs, draws, training=True
-        )
-        value = loss_value(loss, outputs[0], batch.target, batch.weights)
-        used = list(leaves.values())
-        found = torch.autograd.grad(value, used, allow_unused=True) if used else ()
+        with autocast(numerics):
+            outputs, new = execute(
+                steps,
+                network.outputs,
+                params.taken,
+                buffers,
+                batch.inputs,
+                draws,
+                training=True,
+                resting=params.resting,
+            )
+        value = loss_value(loss, _wide(outputs, numerics), batch.target, batch.weights)
+        used = [params.taken[name] for name in params.learned]
+        scaled = value if scale == 1.0 else value * scale
+        found = torch.autograd.grad(scaled, used, allow_unused=True) if used else ()
+    grads: dict[str, Tensor | None] = dict.fromkeys(params.taken)
+    for name, grad in zip(params.learned, found, strict=True):
+        grads[name] = grad if grad is None or scale == 1.0 else grad / scale
     detached = {name: tensor.detach() for name, tensor in new.items()}
     share = loss.share(batch.target, batch.weights)
-    return Gradient(value.item(), share, dict(zip(leaves, found, strict=True)), detached)
+    return Gradient(value.item(), share, grads, detached, outputs[0].detach())
 
 
-def loss_value(loss: Loss, outputs: Tensor, target: Tensor, weights: Tensor | None) -> Tensor:
+def _wide(outputs: tuple[Tensor, ...], numerics: Numerics) -> tuple[Tensor, ...]:
+    """Return outputs in the dtype of the parameters, in which losses and scores are computed."""
+    return tuple(
+        x.to(numerics.dtype) if x.is_floating_point() and x.dtype != numerics.dtype else x
+        for x in outputs
+    )
+
+
+def loss_value(
+    loss: Loss, outputs: tuple[Tensor, ...], target: Tensor, weights: Tensor | None
+) -> Tensor:
     """Return the loss of a batch; a loss of the user's may compute, and may not draw.
 
     Args:
-        loss: the loss.
-        outputs: ``[rows, …]`` of the network.
+        loss: the loss; one of the user's is given all outputs where there are several.
+        outputs: of the network, ``[rows, …]`` each.
         target: as the loss takes it.
         weights: ``[rows]``, or None.
 
     Raises:
         StateError: the loss draws random numbers.
+        ShapeError: there are several outputs, and the loss takes one.
     """
     if not loss.foreign:
-        return loss.value(outputs, target, weights)
+        if len(outputs) != 1:
+            raise ShapeError(
+                f"the network has {len(outputs)} outputs and the loss {loss.title} takes one.",
+                expected="one output, or a loss of your own over all of them",
+                got=", ".join(str(list(x.shape)) for x in outputs),
+                fix="nn.loss(my_loss), with def my_loss(outputs, target): first, second = outputs",
+            )
+        return loss.value(outputs[0], target, weights)
     with undrawn(loss):
-        return loss.value(outputs, target, weights)
+        given: Any = outputs[0] if len(outputs) == 1 else outputs
+        return loss.value(given, target, weights)
 
 
 @contextmanager
@@ -99,28 +179,28 @@ def undrawn(loss: Loss) -> Iterator[None]:
 
 
 def evaluate(
-    network: Network, weights: Weights, examples: Examples, batch: int, device: str = "cpu"
-) -> Tensor:
-    """Return the network's outputs in evaluation mode, ``[rows, …]`` on the CPU.
+    network: Network, weights: Weights, examples: Examples, batch: int, numerics: Numerics
+) -> tuple[Tensor, ...]:
+    """Return the network's outputs in evaluation mode, ``[rows, …]`` each, on the CPU.
 
     Args:
         network: the network.
-        weights: parameters and buffers.
+        weights: parameters and buffers, on the device of the numerics.
         examples: the rows.
         batch: rows at a time.
-        device: where the weights are.
+        numerics: how numbers are computed.
     """
     steps = program(network, weights.params, weights.buffers)
     params, buffers = dict(weights.params), dict(weights.buffers)
-    parts: list[Tensor] = []
-    with torch.no_grad():
+    parts: list[tuple[Tensor, ...]] = []
+    with torch.no_grad(), autocast(numerics):
         for chunk in examples.chunks(batch):
-            inputs = {name: tensor.to(device) for name, tensor in chunk.inputs.items()}
+            inputs = {name: tensor.to(numerics.device) for name, tensor in chunk.inputs.items()}
             outputs, _ = execute(
                 steps, network.outputs, params, buffers, inputs, None, training=False
             )
-            parts.append(outputs[0].cpu())
+            parts.append(tuple(x.cpu() for x in _wide(outputs, numerics)))
     if parts:
-        return torch.cat(parts)
+        return tuple(map(torch.cat, zip(*parts, strict=True)))
     shapes = {n: (0, *tuple(t.shape)[1:]) for n, t in examples.inputs.items()}
-    return torch.empty(tuple(n or 0 for n in network.shapes(shapes)[0]))
+    return tuple(torch.empty(tuple(n or 0 for n in shape)) for shape in network.shapes(shapes))

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
 import torch
 
-from fpipe.core.errors import ParameterError, StateError
+from fpipe.core.errors import ParameterError, StateError, did_you_mean
 from fpipe.core.parameter import one_of, parameter
 from fpipe.core.value import descriptor
 
 INTERPRETERS = ("auto", "reference", "fast")
+
+PRECISIONS: Mapping[str, torch.dtype] = {
+    "float32": torch.float32,
+    "float64": torch.float64,
+    "bfloat16": torch.bfloat16,
+    "float16": torch.float16,
+}
+"""Precision → the dtype in which layers compute."""
 
 
 @descriptor
@@ -21,6 +33,9 @@ class Numerics:
         dtype: of parameters and inputs.
         threads: torch's threads within one operation, as found at the start.
         deterministic: torch's deterministic flag, as found at the start.
+        precision: in what layers compute: ``"float32"`` or ``"float64"`` throughout, or
+            ``"bfloat16"`` or ``"float16"`` where torch's autocast holds it to be safe, with
+            parameters in float32. With float16 the loss is scaled.
     """
 
     interpreter: str = parameter(default="fast", check=one_of(*INTERPRETERS[1:]))
@@ -28,16 +43,37 @@ class Numerics:
     dtype: torch.dtype = torch.float32
     threads: int = 1
     deterministic: bool = False
+    precision: str = parameter(default="float32", check=one_of(*PRECISIONS))
+
+    @property
+    def mixed(self) -> bool:
+        """Whether layers compute in another dtype than that of the parameters."""
+        return PRECISIONS[self.precision] != self.dtype
 
 
-def resolve_numerics(interpreter: str = "auto", device: str | None = None) -> Numerics:
+def autocast(numerics: Numerics) -> AbstractContextManager[Any]:
+    """Return the context in which layers compute, for this thread."""
+    if not numerics.mixed:
+        return nullcontext()
+    kind = torch.device(numerics.device).type
+    return torch.autocast(kind, dtype=PRECISIONS[numerics.precision])
+
+
+def resolve_numerics(
+    interpreter: str = "auto", device: str | None = None, precision: str = "float32"
+) -> Numerics:
     """Return the numerics of a run from what the caller asks and what the process has set.
 
     The choice follows rules, never timing: ``auto`` is ``fast``; the device is the CPU unless
     another is asked for.
 
+    Args:
+        interpreter: ``"auto"``, ``"reference"`` or ``"fast"``.
+        device: such as ``"cuda:0"``; ``"auto"`` is ``"cuda"`` where there is one.
+        precision: ``"float32"``, ``"float64"``, ``"bfloat16"`` or ``"float16"``.
+
     Raises:
-        ParameterError: the interpreter is unknown, or the device is not there.
+        ParameterError: the interpreter or the precision is unknown, or the device is not there.
     """
     if interpreter not in INTERPRETERS:
         raise ParameterError(
@@ -45,22 +81,36 @@ def resolve_numerics(interpreter: str = "auto", device: str | None = None) -> Nu
             expected=", ".join(INTERPRETERS),
             got=repr(interpreter),
         )
+    if precision not in PRECISIONS:
+        raise ParameterError(
+            f"there is no precision '{precision}'.",
+            expected=", ".join(PRECISIONS),
+            got=repr(precision),
+            fix=did_you_mean(_PRECISION_NAMES.get(str(precision), str(precision)), PRECISIONS),
+        )
     chosen = resolve_device(device)
     return Numerics(
         interpreter="fast" if interpreter == "auto" else interpreter,
         device=chosen,
+        dtype=torch.float64 if precision == "float64" else torch.float32,
         threads=torch.get_num_threads(),
         deterministic=torch.are_deterministic_algorithms_enabled(),
+        precision=precision,
     )
 
 
+_PRECISION_NAMES = {"bf16": "bfloat16", "fp16": "float16", "fp32": "float32", "fp64": "float64"}
+
+
 def resolve_device(device: str | None) -> str:
-    """Return a device that is there; None is the CPU.
+    """Return a device that is there; None is the CPU, ``"auto"`` CUDA where there is one.
 
     Raises:
         ParameterError: torch knows no such device, or it is not available.
     """
     name = device or "cpu"
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
     try:
         chosen = torch.device(name)
         torch.empty(0, device=chosen)

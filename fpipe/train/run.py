@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -97,6 +97,10 @@ Scorer = Callable[[Tensor], Mapping[str, float]]
 """Turns the network's outputs on the validation rows, ``[rows, …]``, into named scores."""
 
 
+TrainScorer = Callable[[Sequence[tuple[NDArray[np.int64], Tensor]]], Mapping[str, float]]
+"""Turns positions of training rows and outputs for them, batch by batch, into named scores."""
+
+
 @value
 class Run:
     """Everything that training reads and never changes.
@@ -113,6 +117,7 @@ class Run:
         stopping: early stopping.
         predict_batch: rows per batch where nothing is learned.
         callbacks: the callbacks with their ids, in the order in which they are called.
+        train_scorer: scores of the outputs that the training rows had in the epoch, or None.
     """
 
     network: Network
@@ -126,3 +131,4 @@ class Run:
     stopping: Stopping = Stopping()
     predict_batch: int = 1024
     callbacks: Named = ()
+    train_scorer: TrainScorer | None = None

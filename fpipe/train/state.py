@@ -2,32 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
-from pyrsistent import PMap, pmap
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pyrsistent import PMap, PVector, pmap, pvector
 from torch import Tensor
 
 from fpipe.core.key import Key
 from fpipe.core.value import descriptor, value
 from fpipe.optim.optimizer import OptimizerState
 from fpipe.train.numerics import Numerics
+from fpipe.train.plan import Cursor
+from fpipe.train.scaling import LossScale
 
-
-@descriptor
-class Cursor:
-    """Where training stands.
-
-    Args:
-        epoch: the present epoch, from 1; 0 before the first.
-        batch: batches done in it.
-        step: steps done in all.
-        ended: whether End has been seen.
-    """
-
-    epoch: int = 0
-    batch: int = 0
-    step: int = 0
-    ended: bool = False
+Seen: TypeAlias = tuple[NDArray[np.int64], Tensor]
 
 
 @descriptor
@@ -54,10 +44,33 @@ class Weights:
     params: PMap[str, Tensor]
     buffers: PMap[str, Tensor]
 
-    def on(self, device: str) -> Weights:
-        """Return the weights on a device."""
-        moved = ({k: v.to(device) for k, v in m.items()} for m in (self.params, self.buffers))
-        return Weights(*map(pmap, moved))
+    def on(self, device: str, dtype: torch.dtype | None = None) -> Weights:
+        """Return the weights on a device.
+
+        Args:
+            device: the device.
+            dtype: what floating tensors become; they stay as they are where it is None.
+        """
+
+        def moved(x: Tensor) -> Tensor:
+            return x.to(device, dtype) if dtype and x.is_floating_point() else x.to(device)
+
+        maps = ({k: moved(v) for k, v in m.items()} for m in (self.params, self.buffers))
+        return Weights(*map(pmap, maps))
+
+
+@value
+class Pending:
+    """Gradients of batches that wait for the update that they make together.
+
+    Args:
+        grads: sum of the batches' gradients, each times its share; those that the loss of any
+            of them depends on.
+        share: sum of the shares.
+    """
+
+    grads: PMap[str, Tensor]
+    share: float
 
 
 @value
@@ -89,9 +102,16 @@ class TrainState:
         best: the best evaluation so far, or None.
         stagnation: evaluations since then without improvement.
         stopped: whether training has been stopped early; only End changes such a state.
+        stopping: whether a callback has asked to stop; training stops after the present epoch.
         result: the weights that predictions use; set by End.
         cursor: where training stands.
         callbacks: what each callback remembers, by its id.
+        frozen: names of the parameters that are not learned now.
+        pending: gradients that wait for an update, or None.
+        seen: positions and outputs of the rows of the present epoch, one pair per batch; kept
+            where the training rows are scored.
+        last_loss: the loss of the last batch; None before the first.
+        scale: what the loss is scaled by in float16; None elsewhere.
     """
 
     weights: Weights
@@ -103,9 +123,15 @@ class TrainState:
     best: Best | None = None
     stagnation: int = 0
     stopped: bool = False
+    stopping: bool = False
     result: Weights | None = None
     cursor: Cursor = Cursor()
     callbacks: PMap[str, Any] = pmap()
+    frozen: frozenset[str] = frozenset()
+    pending: Pending | None = None
+    seen: PVector[Seen] = pvector()
+    last_loss: float | None = None
+    scale: LossScale | None = None
 
     def __repr__(self) -> str:
         at = self.cursor

@@ -97,6 +97,30 @@ def test_arrow_with_dictionary():
     assert fp.regression(table, "y").dtype("c") == pl.Enum(["u", "v"])
 
 
+@pytest.mark.parametrize(
+    ("values", "dtype", "expected"),
+    [
+        ([1, None, 3], pl.Int64(), [1, None, 3]),
+        ([1, None, 2.5], pl.Float64(), [1.0, None, 2.5]),
+        (["p", None, "q"], pl.Enum(["p", "q"]), ["p", None, "q"]),
+        ([True, None, False], pl.Boolean(), [True, None, False]),
+        ([1, float("nan"), 2], pl.Float64(), [1.0, None, 2.0]),
+    ],
+    ids=["integers", "numbers", "text", "truth values", "NaN"],
+)
+def test_arrays_of_objects(values, dtype, expected):
+    """They are read as lists are: by the values in them."""
+    made = fp.regression({"a": np.array(values, object), "y": [1.0, 2.0, 3.0]}, "y")
+    assert made.dtype("a") == dtype
+    assert made.column("a").to_list() == expected
+    assert made == fp.regression({"a": values, "y": [1.0, 2.0, 3.0]}, "y")
+
+
+def test_single_values_are_one_row():
+    """A mapping of nothing but values is a row, such as one to predict."""
+    assert conform({"x": 1.5, "n": 2, "s": "a", "t": True}, OUTLINE).n_rows == 1
+
+
 # Kinds
 
 

@@ -388,6 +388,66 @@ KEYS = [
 
 TASKS = [
     Case(
+        "target as group, classes",
+        lambda: fp.classification({"x": range(4), "y": list("abab")}, "y", group="y"),
+        SchemaError,
+        "the target 'y' cannot be the group as well.",
+        fix="leave the group out",
+    ),
+    Case(
+        "target as group, numbers",
+        lambda: fp.regression(frame(), "y", group="y"),
+        SchemaError,
+        "the target 'y' cannot be the group as well.",
+        fix="leave the group out",
+    ),
+    Case(
+        "target as group, afterwards",
+        lambda: REGRESSION.with_roles(group="y"),
+        SchemaError,
+        "the target 'y' cannot be the group as well.",
+        fix="leave the group out",
+    ),
+    Case(
+        "one value for a column",
+        lambda: fp.regression(frame(z=1), "y"),
+        SchemaError,
+        "column 'z' is one value, and others have one per row.",
+        fix="{'z': [...]}, with one value per row",
+    ),
+    Case(
+        "one text for a column",
+        lambda: fp.predict(FITTED, {"x1": "u", "x2": [1.0, 2.0]}),
+        SchemaError,
+        "column 'x1' is one value, and others have one per row.",
+    ),
+    Case(
+        "an array of no dimension for a column",
+        lambda: fp.regression(frame(z=np.array(1.0)), "y"),
+        SchemaError,
+        "column 'z' is one value",
+    ),
+    Case(
+        "a list for a target",
+        lambda: fp.regression(frame(), ["y"]),  # type: ignore[arg-type]
+        SchemaError,
+        "target takes the name of one column.",
+        fix="target='y'",
+    ),
+    Case(
+        "two groups",
+        lambda: fp.regression(frame(), "y", group=["x", "y"]),  # type: ignore[arg-type]
+        SchemaError,
+        "group takes the name of one column.",
+    ),
+    Case(
+        "Python objects for a column",
+        lambda: fp.regression(frame(z=pl.Series([1, "a", None], dtype=pl.Object)), "y"),
+        SchemaError,
+        "column 'z' has the type Object, which cannot be a feature.",
+        fix="give 'z' a type first (it holds int, str)",
+    ),
+    Case(
         "empty table",
         lambda: fp.regression(frame(x=[], y=[]), "y"),
         DataError,
@@ -416,7 +476,7 @@ TASKS = [
     ),
     Case("file of an unknown type", lambda: fp.regression("table.xyz", "y"), DataError, ".xyz"),
     Case("target unknown", lambda: fp.regression(frame(), "z"), SchemaError, "no column 'z'"),
-    Case("target no string", lambda: fp.regression(frame(), 1), SchemaError, "no column"),
+    Case("target no string", lambda: fp.regression(frame(), 1), SchemaError, "name of one"),
     Case(
         "target close to a column",
         lambda: fp.regression(frame(price=[1, 2, 3]), "prise"),
@@ -712,6 +772,13 @@ TASKS = [
 
 GRAPHS = [
     Case(
+        "a branch of a list",
+        lambda: nn.branch([nn.relu(), nn.tanh()]),
+        ParameterError,
+        "branch takes 0 positional parameters but got 1.",
+        fix="nn.branch(relu=nn.relu(), tanh=nn.tanh())",
+    ),
+    Case(
         "task op after a network op",
         lambda: nn.ingress_numeric() >> ops.scale(),
         GraphError,
@@ -815,10 +882,116 @@ GRAPHS = [
         "takes 1 inputs but 2 came",
     ),
     Case(
+        "no batch in a shape",
+        lambda: nn.network(nn.linear(4), a=(6,)),
+        ShapeError,
+        "linear cannot touch the batch",
+        at="linear",
+        fix="as in (?, 6)",
+    ),
+    Case(
+        "tables in a residual",
+        lambda: nn.residual(ops.scale()),
+        GraphError,
+        "a residual path is made of layers",
+        fix="put tables before the ingress",
+    ),
+    Case(
+        "a model in a shortcut",
+        lambda: nn.residual(
+            nn.linear(3), shortcut=nn.head() >> nn.loss("mse") >> nn.model(epochs=1)
+        ),
+        GraphError,
+        "a residual path is made of layers",
+        fix="before the ingress",
+    ),
+    Case(
+        "no such dimension in merge_cat",
+        lambda: nn.network(nn.merge_cat(5), a=(None, 3)),
+        ShapeError,
+        "merge_cat needs dimension 5",
+        at="merge_cat",
+        fix="use a dimension from -2 to 1",
+    ),
+    Case(
+        "a function of torch in a graph",
+        lambda: nn.linear(3) >> torch.relu,
+        GraphError,
+        "'relu' cannot be joined",
+        fix="nn.fn(torch.relu)",
+    ),
+    Case(
+        "a function of torch.nn in a graph",
+        lambda: nn.linear(3) >> torch.nn.functional.gelu,
+        GraphError,
+        "'gelu' cannot be joined",
+        fix="nn.fn(torch.nn.functional.gelu)",
+    ),
+    Case(
+        "a class of torch in a graph",
+        lambda: nn.linear(3) >> torch.nn.ReLU,
+        GraphError,
+        "'ReLU' cannot be joined",
+        fix="nn.module(torch.nn.ReLU)",
+    ),
+    Case(
+        "a function as a module",
+        lambda: nn.network(nn.module(torch.relu), x=(None, 3)),
+        ParameterError,
+        "relu cannot be built",
+        at="module",
+        fix="a function of tensors is nn.fn(relu)",
+    ),
+    Case(
+        "a number as a function",
+        lambda: nn.fn(3),
+        ParameterError,
+        "3 is no function of tensors",
+        fix="such as torch.relu",
+    ),
+    Case(
+        "a number as an operator",
+        lambda: nn.operator(3),
+        ParameterError,
+        "3 is no function of tensors",
+        fix="such as torch.relu",
+    ),
+    Case(
+        "a token before features",
+        lambda: nn.network(nn.cls_token(), x=(None, 3)),
+        ShapeError,
+        "cls_token takes 3 dimensions but got 2",
+        at="cls_token",
+        fix="nn.tokenizer_numeric(8), or nn.unsqueeze(1)",
+    ),
+    Case(
+        "images into batch_norm1d",
+        lambda: nn.network(nn.batch_norm1d(), x=(None, 3, 4, 5)),
+        ShapeError,
+        "takes 2 or 3 dimensions but got 4",
+        at="batch_norm1d",
+        fix="nn.flatten()",
+    ),
+    Case(
+        "nothing into a network",
+        lambda: nn.network(nn.linear(2), x=(None, 3)).bind(KEY)(),
+        ShapeError,
+        "the network has 1 input.",
+        fix="one tensor per input",
+    ),
+    Case(
+        "another width into a network",
+        lambda: nn.network(nn.linear(2), x=(None, 3)).bind(KEY)(torch.zeros(2, 4)),
+        ShapeError,
+        "linear was made for 3 features",
+        at="linear",
+        fix="give inputs of 3 features",
+    ),
+    Case(
         "too few shapes for a network",
         lambda: nn.network(nn.linear(2)),
         GraphError,
-        "1 inputs but 0 shapes",
+        "1 input but 0 shapes",
     ),
     Case(
         "a model in a network",

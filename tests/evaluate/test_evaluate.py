@@ -75,6 +75,23 @@ def test_partition_by_a_stratum():
         assert abs((one.column("c") == name).sum() - 0.5 * (task.column("c") == name).sum()) < 1
 
 
+@pytest.mark.parametrize(
+    ("stratum", "even"),
+    [(None, ["y"]), ("z", ["z"]), (["z", "y"], ["z", "y"])],
+    ids=["classes", "stratum", "both"],
+)
+def test_what_is_dealt_evenly(stratum, even):
+    """Named strata take the place of the classes; the target among them keeps those as well."""
+    rng = np.random.default_rng(3)
+    columns = {"x": range(120), "z": rng.permutation(["a", "b"] * 60), "y": ["p"] * 30 + ["q"] * 90}
+    task = fp.classification(columns, "y", stratum=stratum, features=["x"])
+    counts = [
+        task.take(split.test).table.group_by(even).len().sort(even)["len"].to_list()
+        for split in fp.cv(4).splits(task, KEY)
+    ]
+    assert np.ptp(np.array(counts), axis=0).max() <= 1
+
+
 def test_partition_keeps_groups_and_repeats():
     """No group and no repeated row is parted."""
     one, two = fp.partition(GROUPS, 0.6, key=KEY)

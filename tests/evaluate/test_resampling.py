@@ -212,6 +212,7 @@ def test_levels_of_other_types(column):
     ("act", "error", "rule", "fix"),
     [
         (lambda: custom([[0]], [[1], [2]]), ParameterError, "1 training sets and 2 test", "custom"),
+        (lambda: custom([([0], [1])]), ParameterError, "not in pairs", "for train, _ in pairs"),
         (lambda: custom([], []), ParameterError, "0 training sets and 0 test", "custom"),
         (lambda: custom(3, [[1]]), ParameterError, "train_sets is int", "train_sets=["),
         (lambda: custom([[0]], "1"), ParameterError, "test_sets is str", "test_sets=["),
@@ -313,6 +314,10 @@ def test_repeats_and_levels_show_in_tables():
     assert table.columns == ["repeat", "fold", "train_rows", "test_rows", "mae"]
     assert table["repeat"].to_list() == [0, 0, 1, 1, 2, 2]
     assert table["fold"].to_list() == [0, 1] * 3
+    for drawn in (bootstrap(3), subsampling(3)):
+        table = fp.resample(learners.featureless(), TASK, drawn, key=KEY).table("mae")
+        assert table.columns == ["repeat", "train_rows", "test_rows", "mae"]
+        assert table["repeat"].to_list() == [0, 1, 2]
     site = fp.regression({"x": range(4), "s": list("abab"), "y": range(4)}, "y")
     named = fp.resample(learners.featureless(), site, custom_cv("s"), key=KEY)
     assert named.table().rows() == [(0, "a", 2, 2), (1, "b", 2, 2)]

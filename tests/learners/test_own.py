@@ -10,7 +10,7 @@ import torch
 import fpipe as fp
 from fpipe import learners, nn, ops
 from fpipe.core.errors import DataError, GraphError, ParameterError, SchemaError, ShapeError
-from fpipe.optim.optimizer import Adam
+from fpipe.optim.adam import Adam
 
 KEY = fp.key(11)
 RNG = np.random.default_rng(0)

@@ -126,6 +126,33 @@ def test_mlp_takes_any_activation(name, args, function):
         (lambda: learners.mlp(neuron=(3,)), "no parameter 'neuron'", "did you mean 'neurons'?"),
         (lambda: learners.mlp(optimizer=3), "optimizer cannot be 3", "optimizer"),
         (lambda: learners.mlp(loss=3), "loss cannot be 3", "loss"),
+        (lambda: learners.mlp(optimizer="adamm"), "no optimizer 'adamm'", "'adam'"),
+        (lambda: learners.mlp(loss="mae"), "no loss 'mae'", "'l1'"),
+        (
+            lambda: learners.mlp(activation="elu", activation_args={"alfa": 1.0}),
+            "elu has no parameter 'alfa'",
+            "did you mean 'alpha'?",
+        ),
+        (
+            lambda: learners.mlp().set({"mlp.optimizer.lrr": 0.1}),
+            "'optimizer' has no parameter 'lrr'",
+            "did you mean 'lr'?",
+        ),
+        (
+            lambda: learners.mlp().set({"mlp.model.epochs": "ten"}),
+            "epochs cannot be 'ten'",
+            "an integer",
+        ),
+        (
+            lambda: learners.mlp().at("mlp.optimizer.lr"),
+            "nothing stands at 'mlp.optimizer.lr' before a task is known",
+            "graph.set({'mlp.optimizer.lr': ...})",
+        ),
+        (
+            lambda: ops.robustify().at("robustify.collapse_levels.share"),
+            "nothing stands at 'robustify.collapse_levels.share' before a task is known",
+            "graph.set({'robustify.collapse_levels.share': ...})",
+        ),
     ],
 )
 def test_mlp_refuses(make, words, fix):
@@ -138,11 +165,7 @@ def test_mlp_refuses(make, words, fix):
 
 
 def test_mlp_refuses_a_task():
-    """Arguments no activation has, levels, and tensors that are no vectors are told by place."""
-    graph = learners.mlp(neurons=(3,), epochs=1, activation="elu", activation_args={"alfa": 1.0})
-    with pytest.raises(ParameterError, match="elu has no parameter 'alfa'") as caught:
-        fp.fit(graph, LINE, key=KEY)
-    assert (caught.value.at, caught.value.fix) == ("mlp", "did you mean 'alpha'?")
+    """Levels, and tensors that are no vectors, are told by place."""
     levels = fp.regression({"k": ["u", "v", "u"], "y": [1.0, 2.0, 3.0]}, "y")
     with pytest.raises(SchemaError, match="'k' is Enum") as caught:
         fp.fit(learners.mlp(epochs=1), levels, key=KEY)

@@ -48,7 +48,7 @@ def test_unknown_name_gets_the_nearest():
     assert str(error.value) == (
         "there is no measure 'acuracy'.\n"
         "  expected  accuracy, error_rate, balanced_accuracy, precision_macro, recall_macro, "
-        "f1_macro, f1_weighted, mcc, cohen_kappa, …\n"
+        "f1_macro, precision_weighted, …\n"
         "  got       'acuracy'\n"
         "  fix       did you mean 'accuracy'?"
     )
@@ -58,13 +58,15 @@ def test_unknown_name_gets_the_nearest():
     ("name", "kind", "fix"),
     [
         ("auc", "classification", "did you mean 'roc_auc'?"),
-        ("f1_scor", "classification", "did you mean 'f1_macro'?"),
+        ("f1_scor", "classification", "did you mean 'f1'?"),
+        ("precision_weighed", "classification", "did you mean 'precision_weighted'?"),
         ("rmsd", "regression", "did you mean 'rmse'?"),
+        ("l1", "regression", "did you mean 'mae'?"),
         (["accuracy", "f1"], "classification", "one by one: 'accuracy', 'f1'"),
         (metrics.accuracy_score, "classification", "call it yourself"),
         (3, "regression", "give the name of a measure"),
     ],
-    ids=["auc", "f1_scor", "rmsd", "list", "function", "number"],
+    ids=["auc", "f1_scor", "weighed", "rmsd", "l1", "list", "function", "number"],
 )
 def test_what_is_no_measure(name, kind, fix):
     """The nearest name of the kind is offered, and names of the other kind are not listed."""
@@ -218,6 +220,13 @@ NUMBERS = {
     "recall_macro": lambda d: metrics.recall_score(d.truth3, d.response3, average="macro"),
     "f1_macro": lambda d: metrics.f1_score(d.truth3, d.response3, average="macro"),
     "f1_weighted": lambda d: metrics.f1_score(d.truth3, d.response3, average="weighted"),
+    "f1_micro": lambda d: metrics.f1_score(d.truth3, d.response3, average="micro"),
+    "precision_weighted": lambda d: metrics.precision_score(
+        d.truth3, d.response3, average="weighted"
+    ),
+    "precision_micro": lambda d: metrics.precision_score(d.truth3, d.response3, average="micro"),
+    "recall_weighted": lambda d: metrics.recall_score(d.truth3, d.response3, average="weighted"),
+    "recall_micro": lambda d: metrics.recall_score(d.truth3, d.response3, average="micro"),
     "mcc": lambda d: metrics.matthews_corrcoef(d.truth3, d.response3),
     "cohen_kappa": lambda d: metrics.cohen_kappa_score(d.truth3, d.response3),
     "costs": mean_cost,
@@ -314,6 +323,11 @@ def test_two_classes_are_many(name):
         "recall_macro": metrics.recall_score(d.truth2, d.response2, average="macro"),
         "f1_macro": metrics.f1_score(d.truth2, d.response2, average="macro"),
         "f1_weighted": metrics.f1_score(d.truth2, d.response2, average="weighted"),
+        "f1_micro": metrics.f1_score(d.truth2, d.response2, average="micro"),
+        "precision_weighted": metrics.precision_score(d.truth2, d.response2, average="weighted"),
+        "precision_micro": metrics.precision_score(d.truth2, d.response2, average="micro"),
+        "recall_weighted": metrics.recall_score(d.truth2, d.response2, average="weighted"),
+        "recall_micro": metrics.recall_score(d.truth2, d.response2, average="micro"),
         "mcc": metrics.matthews_corrcoef(d.truth2, d.response2),
         "cohen_kappa": metrics.cohen_kappa_score(d.truth2, d.response2),
         "log_loss": metrics.log_loss(is_pos, d.prob2[:, 1]),
@@ -427,14 +441,18 @@ def test_names_hold_the_parameters(made, name):
     ("act", "rule", "fix"),
     [
         (lambda: measure("fbeta", bta=2), "fbeta has no parameter 'bta'", "did you mean 'beta'?"),
-        (lambda: measure("rmse", beta=2), "rmse has no parameter 'beta'", "measure('rmse')"),
+        (
+            lambda: measure("rmse", beta=2),
+            "rmse has no parameter 'beta'",
+            "'rmse' without brackets",
+        ),
         (lambda: measure("fbeta", beta=-1), "beta cannot be -1", "a number of at least 0"),
         (lambda: measure("fbeta", beta="2"), "beta cannot be '2'", "a number of at least 0"),
         (lambda: measure("fbeta", beta=True), "beta cannot be True", "a number of at least 0"),
         (lambda: measure("fbeta(beta=-1)"), "beta cannot be -1", "a number of at least 0"),
-        (lambda: measure("fbeta(2)"), "cannot be read", "measure('fbeta', …)"),
-        (lambda: measure("fbeta(beta=x)"), "cannot be read", "measure('fbeta', …)"),
-        (lambda: measure("fbeta(beta=2"), "cannot be read", "measure('fbeta', …)"),
+        (lambda: measure("fbeta(2)"), "cannot be read", '"fbeta(beta=2)"'),
+        (lambda: measure("fbeta(beta=x)"), "cannot be read", '"fbeta(beta=2)"'),
+        (lambda: measure("fbeta(beta=2"), "cannot be read", '"fbeta(beta=2)"'),
         (lambda: measure("fbta(beta=2)"), "no measure 'fbta'", "did you mean 'fbeta'?"),
         (lambda: measure(3), "no measure 3", "use one of"),
         (lambda: measure("top_k_accuracy", k=0), "k cannot be 0", "an integer of at least 1"),
@@ -463,7 +481,7 @@ def test_bad_parameters(act, rule, fix):
 @pytest.mark.parametrize(
     ("given", "rule", "fix"),
     [
-        ({}, "costs is not set", "costs=…"),
+        ({}, "costs is not set", '"costs(costs=…)"'),
         ({"costs": {"no": {"yess": 1.0}}}, "'yess' is none of the classes", "did you mean 'yes'?"),
         ({"costs": {"perhaps": {"yes": 1.0}}}, "'perhaps' is none of the classes", "use one of"),
         (

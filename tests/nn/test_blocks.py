@@ -164,6 +164,22 @@ def test_residual_learns():
 
 CASES = [
     (
+        "a number of copies that is not set",
+        lambda: nn.network(nn.block(nn.linear(3)), x=(None, 3)),
+        ParameterError,
+        "block: the parameter 'n_blocks' has not been set.",
+        "block",
+        "give it, or graph.set({'…n_blocks': value})",
+    ),
+    (
+        "a shortcut by position",
+        lambda: nn.residual(nn.linear(3), nn.linear(3)),
+        ParameterError,
+        "residual takes 1 positional parameter but got 2.",
+        None,
+        "give the shortcut by name: nn.residual(body, shortcut=...)",
+    ),
+    (
         "shapes that do not meet",
         lambda: net(nn.residual(nn.linear(5))),
         ShapeError,
@@ -305,3 +321,42 @@ def test_copies_that_are_not_there(act):
     assert error.got in ("[9]", "[-1]", "[3]")
     assert "raise n_blocks" in error.fix
     assert error.at.startswith("block")
+
+
+OPEN = [
+    ("the same size", nn.block(nn.linear(3)), "(?, 3)"),
+    ("another size", nn.block(nn.linear(4)), "(?, ?)"),
+    ("each", nn.block(nn.linear(3), each=lambda i: {"linear.out_features": 3 + i}), "(?, ?)"),
+    ("growing", nn.block(nn.linear(3), each=growing), "(?, ?)"),
+    ("no size", nn.block(nn.linear()), "(?, ?)"),
+    ("more dimensions", nn.block(nn.unsqueeze(1)), "(?, ?, ?)"),
+    ("one set", nn.block(nn.linear(3)).set({"block[1].linear.out_features": 4}), "(?, ?)"),
+    ("one set alike", nn.block(nn.linear(3)).set({"block[1].linear.out_features": 3}), "(?, 3)"),
+    ("first alike", nn.block(nn.linear(4)).set({"block[0].linear.out_features": 3}), "(?, ?)"),
+    ("a block in a block", nn.block(nn.block(nn.linear(3), id="inner")), "(?, 3)"),
+]
+
+
+@pytest.mark.parametrize(("graph", "gives"), [o[1:] for o in OPEN], ids=[o[0] for o in OPEN])
+def test_check_without_a_number_of_copies(graph, gives):
+    """What any number of copies would give is known; the number is listed as not set."""
+    task = fp.regression({"a": [1.0, 2.0], "b": [2.0, 1.0], "c": [1.0, 1.5], "y": [1, 2]}, "y")
+    report = fp.check(nn.ingress_numeric() >> graph >> nn.relu(), task)
+    assert "block.n_blocks" in report.missing
+    assert not report.ok
+    assert report.params is None
+    found = {row.path: row.gives for row in report.rows}
+    assert found["block.n_blocks"] == gives
+    counted = fp.check(nn.ingress_numeric() >> nn.block(nn.linear(3), 2), task)
+    assert counted.params == 2 * (3 * 3 + 3)
+    assert "block.n_blocks" not in {row.path for row in counted.rows}
+
+
+def test_check_of_several_paths_without_a_number_of_copies():
+    """Every path keeps the size that any number of copies would give it."""
+    task = fp.regression({"a": [1.0, 2.0], "b": [2.0, 1.0], "y": [1, 2]}, "y")
+    paths = nn.linear(3) & nn.linear(4)
+    graph = nn.ingress_numeric() >> paths >> nn.block(nn.linear(3) & nn.linear(5)) >> nn.merge_cat()
+    found = {row.path: row.gives for row in fp.check(graph, task).rows}
+    assert found["block.n_blocks"] == "(?, 3), (?, ?)"
+    assert found["merge_cat"] == "(?, ?)"

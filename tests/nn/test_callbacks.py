@@ -16,6 +16,7 @@ from fpipe.core.errors import FpipeError, GraphError, ParameterError, StateError
 from fpipe.core.parameter import REQUIRED
 from fpipe.nn.callback_op import callbacks
 from fpipe.nn.descriptor import join
+from fpipe.train.callback import STAGES
 from fpipe.train.plan import batch_rows, epoch_order
 
 RNG = np.random.default_rng(3)
@@ -272,10 +273,10 @@ def test_what_looks_like_a_stage_and_is_none_is_refused():
 
     error = caught.value
     assert "there is no stage 'after_backwards'" in error.rule
-    assert (error.expected, error.got) == ("init, after_backward", "after_backwards")
+    assert (error.expected, error.got) == (", ".join(STAGES), "after_backwards")
     assert error.fix == "call it after_backward"
-    with pytest.raises(ParameterError, match="there is no stage 'on_epoch_end'"):
-        type("Later", (Callback,), {"on_epoch_end": lambda self, state: state})
+    with pytest.raises(ParameterError, match="there is no stage 'on_train_end'"):
+        type("Later", (Callback,), {"on_train_end": lambda self, state: state})
     type("Fine", (Callback,), {"norm": lambda self, x: x, "factor": 2.0})
 
 

@@ -383,6 +383,10 @@ def fit(graph, task=REGRESSION):
 BAD = [
     ("unknown name", lambda: nn.loss("crossentropy"), ParameterError,
      "no loss 'crossentropy'", "mse, l1", "did you mean 'cross_entropy'?", None),
+    ("mae", lambda: nn.loss("mae"), ParameterError,
+     "no loss 'mae'", "mse, l1", "did you mean 'l1'?", None),
+    ("binary cross entropy", lambda: nn.loss("binary_cross_entropy"), ParameterError,
+     "no loss 'binary_cross_entropy'", "bce", "did you mean 'bce'?", None),
     ("weight", lambda: nn.loss("cross_entropy", weight=2.0), ParameterError,
      "no parameter 'weight'", "class_weight", "did you mean 'class_weight'?", None),
     ("tensor", lambda: nn.loss("cross_entropy", class_weight=torch.ones(2)), ParameterError,

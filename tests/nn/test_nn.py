@@ -13,7 +13,7 @@ from fpipe.core.errors import FpipeError, GraphError
 from fpipe.core.tree import sorted_keys
 from fpipe.measure.loss import MeanSquaredError
 from fpipe.nn.descriptor import join
-from fpipe.optim.optimizer import AdamW
+from fpipe.optim.adam import AdamW
 
 RNG = np.random.default_rng(4)
 X = RNG.normal(size=(40, 3)).astype(np.float32)

@@ -170,3 +170,10 @@ def test_bad_input(act, error, rule):
     assert caught.value.expected
     assert caught.value.got
     assert caught.value.fix
+
+
+def test_one_part_is_written_as_a_tuple():
+    """A part in place of a tuple of parts is refused with the tuple."""
+    with pytest.raises(ParameterError) as caught:
+        ops.date_features("month")
+    assert caught.value.fix == "parts=('month',)"

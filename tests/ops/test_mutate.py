@@ -399,6 +399,22 @@ BAD = [
     ("no place", lambda: ops.colapply(pl.col("a")), ParameterError, "goes", None, "element"),
     ("two", lambda: ops.colapply(root, becomes="x"), ParameterError, "becomes", None, "one {}"),
     (
+        "roots of levels",
+        lambda: ops.colapply(lambda x: x.sqrt(), columns=["level"]),
+        SchemaError,
+        "'level' cannot be computed",
+        "colapply",
+        "try",
+    ),
+    (
+        "levels as numbers",
+        lambda: ops.mutate(c=pl.col("level").cast(pl.Float64)),
+        SchemaError,
+        "'c' cannot be computed",
+        "mutate",
+        "try",
+    ),
+    (
         "taken",
         lambda: ops.mutate(a2=pl.col("a")) >> ops.colapply(root, columns="a", becomes="{}2"),
         SchemaError,

@@ -13,6 +13,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 import fpipe as fp
 from fpipe import learners, ops
 from fpipe.core.errors import FpipeError, ParameterError
+from fpipe.ops.robust import Robustify
 from fpipe.testing.tables import tasks
 
 KEY = fp.key(6)
@@ -164,6 +165,8 @@ def test_robustify_before_a_learner():
     assert np.isfinite(fp.predict(fp.fit(mlp, HOLED, key=KEY), HOLED).response.to_numpy()).all()
 
 
+PLAIN = task_of(number=COLUMNS["number"])
+
 BAD = [
     (
         "levels",
@@ -182,7 +185,54 @@ BAD = [
         None,
         "max_levels",
     ),
+    (
+        "no dates",
+        lambda: fp.check(ops.robustify().set({"robustify.date_features.cyclic": True}), PLAIN),
+        ParameterError,
+        "no step 'date_features' here, but 'date_features.cyclic' is set",
+        "robustify",
+        "give a feature of dates, or do not set",
+    ),
+    (
+        "not scaled",
+        lambda: fp.fit(ops.robustify().set({"robustify.scale.center": False}), PLAIN, key=KEY),
+        ParameterError,
+        "no step 'scale' here",
+        "robustify",
+        "give scale=True",
+    ),
+    (
+        "no such step",
+        lambda: fp.check(ops.robustify().set({"robustify.one_hut.drop": True}), HOLED),
+        ParameterError,
+        "no node 'one_hut'",
+        "robustify",
+        "did you mean 'one_hot'?",
+    ),
+    (
+        "reading a step",
+        lambda: ops.robustify().at("robustify.collapse_levels.share"),
+        ParameterError,
+        "nothing stands at 'robustify.collapse_levels.share' before a task is known",
+        None,
+        "graph.set({'robustify.collapse_levels.share': ...})",
+    ),
+    (
+        "reading nothing",
+        lambda: ops.robustify().at("robustify.max_level"),
+        ParameterError,
+        "nothing stands at 'robustify.max_level'.",
+        None,
+        "did you mean 'max_levels'?",
+    ),
 ]
+
+
+def test_steps_that_may_be_left_out():
+    """What is said of steps is true of those that tasks of all kinds, and of none, call for."""
+    told = set(Robustify.steps)
+    assert set(steps(HOLED, scale=True)) == told | set(ENDS)
+    assert set(steps(PLAIN, indicators=False)) == {"impute_hist", *ENDS}
 
 
 @pytest.mark.parametrize(

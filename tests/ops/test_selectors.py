@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 import fpipe as fp
-from fpipe import ops
+from fpipe import nn, ops
 from fpipe.core.errors import ParameterError, SchemaError
 from fpipe.graph.context import Context
 from fpipe.graph.interpret import infer_graph
@@ -54,6 +54,11 @@ TASK = fp.regression(
         (~(ops.numeric() | ops.temporal()), "colour flag image"),
         (ops.numeric() & ~ops.named("a"), "b c"),
         (ops.numeric() & ops.categorical(), ""),
+        (ops.categorical() | "a", "a colour flag"),
+        ("a" | ops.categorical(), "a colour flag"),
+        (ops.numeric() & ["a", "day"], "a"),
+        (["a", "day"] & ops.numeric(), "a"),
+        (ops.numeric() & ~ops.named("a") | "day", "b day c"),
         (ops.missing(), "a colour flag"),
         (ops.missing(2), "flag"),
         (ops.missing(0.25), "a colour flag"),
@@ -171,9 +176,26 @@ def test_names_in_an_open_type():
         (lambda: ops.cardinality(), "needs a bound"),
         (lambda: ops.cardinality(at_most=-1), "at_most cannot be -1"),
         (lambda: ops.select(3), "selector cannot be 3"),
+        (lambda: ops.cardinality(at_least=5, at_most=2), "bounds are crossed"),
+        (lambda: ops.matching("("), "'[(]' is no regular expression"),
+        (lambda: ops.matching(3), "3 is no regular expression"),
+        (lambda: ops.named(3), "named by a string, not by 3"),
+        (lambda: ops.named(["a", "b"]), "named by a string, not by"),
+        (lambda: ops.select([3]), "named by a string, not by 3"),
+        (lambda: ops.numeric() & 3, "joined with selectors, not with int"),
+        (lambda: 3 | ops.numeric(), "joined with selectors, not with int"),
+        (lambda: ops.numeric() | nn.relu(), "joined with selectors, not with Graph"),
+        (lambda: ops.numeric() - ops.named("a"), "no difference"),
+        (lambda: ["a", "b"] - ops.named("a"), "no difference"),
+        (lambda: ops.numeric() and ops.named("a"), "neither true nor false"),
+        (lambda: not ops.numeric(), "neither true nor false"),
     ],
-    ids=["missing-0", "missing-share", "missing-bool", "cardinality", "cardinality-low", "select"],
-)
+    ids=[
+        "missing-0", "missing-share", "missing-bool", "cardinality", "cardinality-low", "select",
+        "crossed", "pattern", "no-pattern", "number", "list", "list-of-numbers", "and-3", "3-or",
+        "or-graph", "minus", "list-minus", "and", "not",
+    ],
+)  # fmt: skip
 def test_bad_parameters(make, rule):
     """Parameters that make no sense are refused at once."""
     with pytest.raises(ParameterError, match=rule) as caught:
@@ -181,6 +203,23 @@ def test_bad_parameters(make, rule):
     assert caught.value.expected
     assert caught.value.got
     assert caught.value.fix
+
+
+@pytest.mark.parametrize(
+    ("make", "fix"),
+    [
+        (lambda: ops.named(["a", "b"]), "ops.named('a', 'b')"),
+        (lambda: ops.matching("("), r"ops.matching('\\(')"),
+        (lambda: ops.numeric() - ops.named("a"), "a & ~b"),
+        (lambda: ops.numeric() and ops.named("a"), "& for and"),
+        (lambda: ops.cardinality(at_least=5, at_most=2), "at_least=2, at_most=5"),
+    ],
+)
+def test_advice(make, fix):
+    """What was meant is said."""
+    with pytest.raises(ParameterError) as caught:
+        make()
+    assert fix in caught.value.fix
 
 
 @pytest.mark.parametrize(

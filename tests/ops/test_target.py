@@ -230,6 +230,22 @@ BAD = [
         "sklearn",
         "otherwise",
     ),
+    (
+        "a name alone",
+        lambda: fp.fit(ops.transform_target("log", "exp"), TASK, key=KEY),
+        ParameterError,
+        "must name a module and a name in it",
+        "transform_target",
+        "put its module before it, as in 'numpy:sqrt'",
+    ),
+    (
+        "a dot for the colon",
+        lambda: fp.check(ops.transform_target("numpy.log", "numpy.exp"), TASK),
+        ParameterError,
+        "must name a module and a name in it",
+        "transform_target",
+        "write 'numpy:log'",
+    ),
 ]
 
 

@@ -36,6 +36,14 @@ class Spaced(Nameless):
     name = "two words"
 
 
+@descriptor
+class Idle(ops.TaskOp):
+    name = "idle"
+
+    def learn(self, task, key):
+        return 1
+
+
 class Plain(ops.TaskOp):
     name = "plain"
 
@@ -62,6 +70,7 @@ def test_an_own_operator():
         (Nameless, "Nameless has no name", "name", 'name = "nameless"'),
         (Spaced, "Spaced has no name", "Python name", 'name = "spaced"'),
         (Plain, "Plain is no descriptor", "descriptor", "@descriptor above class Plain"),
+        (Idle, "Idle does not say what it makes", "transform(", "def transform(self, state"),
         (PlainBelow, "PlainBelow is no descriptor", "descriptor", "above class PlainBelow"),
     ],
     ids=lambda x: x.__name__ if isinstance(x, type) else "",

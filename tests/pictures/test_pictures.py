@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import fpipe as fp
-from fpipe import nn, ops
+from fpipe import learners, nn, ops
 from fpipe.core.errors import DataError, ParameterError
 from fpipe.core.value import evolve
 from fpipe.pictures.classes import confusion, confusion_counts
@@ -191,6 +191,9 @@ def test_pictures_that_do_not_suit(predicted, resampled):
     assert "keep_fitted=True" in caught.value.fix
     with pytest.raises(DataError, match="no finished epoch"):
         plot(fp.fit(graph("mse", epochs=0), numbers(), key=KEY))
+    with pytest.raises(DataError, match="no learning curve") as caught:
+        plot(fp.fit(learners.featureless(), numbers(), key=KEY))
+    assert caught.value.fix == "draw what it predicts: fp.plot(fp.predict(fitted, task))"
 
 
 def test_without_matplotlib(predicted, monkeypatch):

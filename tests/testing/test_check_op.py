@@ -110,6 +110,56 @@ class DeclaredWrongly(OtherAtFit):
     exempt = {"fit is aply": "a slip"}
 
 
+@descriptor
+class LosesValues(Centre):
+    """Divide 0 by 0."""
+
+    def transform(self, state, task, key):
+        return task.computed(((pl.col("a") - pl.col("a")) / 0.0).alias("a"))
+
+
+@descriptor
+class LosesToNull(Centre):
+    """Put nothing in place of a feature."""
+
+    def transform(self, state, task, key):
+        return task.computed(pl.lit(None, pl.Float64).alias("a"))
+
+
+@descriptor
+class LosesOnPurpose(LosesToNull):
+    """The same, with a reason."""
+
+    exempt = {"values stay": "it hides a column"}
+
+
+@descriptor
+class KeepsAList(Centre):
+    """Learn into a list."""
+
+    def learn(self, task, key):
+        return (super().learn(task, key), [1.0])
+
+    def transform(self, state, task, key):
+        return super().transform(state[0], task, key)
+
+
+@descriptor
+class KeepsADict(KeepsAList):
+    """Learn into a dict."""
+
+    def learn(self, task, key):
+        return (Centre.learn(self, task, key), {"a": 1.0})
+
+
+@descriptor
+class KeepsASet(KeepsAList):
+    """Learn into a set."""
+
+    def learn(self, task, key):
+        return (Centre.learn(self, task, key), {"a"})
+
+
 @pytest.mark.parametrize(
     ("op", "task"),
     [
@@ -147,6 +197,11 @@ def test_what_keeps_the_laws(op, task):
         (LearnsFromOrder(), "row order at fit"),
         (LosesIds(), "origins are kept"),
         (OtherAtFit(), "fit is apply"),
+        (LosesValues(), "values stay"),
+        (LosesToNull(), "values stay"),
+        (KeepsAList(), "states are frozen"),
+        (KeepsADict(), "states are frozen"),
+        (KeepsASet(), "states are frozen"),
     ],
     ids=lambda x: type(x).__name__ if isinstance(x, TaskOp) else None,
 )
@@ -154,6 +209,77 @@ def test_planted_bugs(op, law):
     """Each bug is caught, and the message names the law."""
     with pytest.raises(AssertionError, match=f"the law '({law})' is broken"):
         check_op(op, TASK)
+
+
+def affine_init(key, shape):
+    return {"w": torch.ones(shape[-1]), "b": torch.zeros(shape[-1])}
+
+
+def affine(params, x):
+    return x * params["w"] + params["b"]
+
+
+def detached(params, x):
+    return x * params["w"].detach() + params["b"]
+
+
+def unread(params, x):
+    return x * params["w"]
+
+
+def alone(params, x):
+    return x * params["w"].detach() + params["b"].detach()
+
+
+def in_training(params, x, *, training):
+    return x * params["w"] + params["b"] if training else x
+
+
+class Unread(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.used, self.unused = torch.nn.Linear(2, 2), torch.nn.Linear(2, 2)
+
+    def forward(self, x):
+        return self.used(x)
+
+
+def own(forward):
+    return nn.operator(forward, init=affine_init)()
+
+
+@pytest.mark.parametrize(
+    ("op", "names"),
+    [
+        (own(detached), "the parameter 'detached.w' "),
+        (own(unread), "the parameter 'unread.b' "),
+        (own(alone), "each of the parameters 'alone.b', 'alone.w' "),
+        (nn.linear(2) >> own(unread) >> nn.relu(), "the parameter 'unread.b' "),
+        (nn.module(Unread), "'module.unused.bias', 'module.unused.weight' "),
+    ],
+    ids=["detached", "unread", "alone", "inside", "module"],
+)
+def test_parameters_without_a_gradient(op, names):
+    """A parameter that no batch teaches is caught, whatever else learns; the message names it."""
+    with pytest.raises(AssertionError, match="the law 'parameters learn' is broken") as caught:
+        check_op(op, TASK, examples=1)
+    assert f"{names}gets no gradient from any batch" in str(caught.value)
+
+
+@pytest.mark.parametrize("forward", [affine, in_training])
+def test_parameters_with_a_gradient(forward):
+    """Learning while training is enough; what stands before the operator need not learn."""
+    assert "parameters learn" in check_op(own(forward), TASK, examples=1).held
+    stops = nn.fn(torch.detach)
+    before = nn.ingress_numeric() >> nn.linear(2)
+    assert "parameters learn" in check_op(stops, TASK, before=before, examples=1).held
+
+
+def test_values_may_be_lost_on_purpose():
+    """An operator that says why is not tried, and a column that was missing may stay so."""
+    assert dict(check_op(LosesOnPurpose(), TASK).exempt) == {"values stay": "it hides a column"}
+    holes = fp.regression(NUMBERS | {"n": [None] * 30, "y": TASK.column("y")}, "y")
+    assert "values stay" in check_op(Centre(), holes, examples=1).held
 
 
 REGULAR = fp.regression({"a": [1.0, 2.0, 4.0, 8.0] * 4, "y": [1.0, 2.0, 3.0, 4.0] * 4}, "y")

@@ -11,7 +11,8 @@ from pyrsistent import pmap, pvector
 import fpipe as fp
 from fpipe.callbacks import Callback, clip_gradients, descriptor
 from fpipe.core.errors import ParameterError, StateError
-from fpipe.train.callback import after_backward, initial_states, staged
+from fpipe.train.callback import staged
+from fpipe.train.stages import after_backward, initial_states
 
 
 def gradients(seed=0, scale=1.0):

@@ -130,7 +130,7 @@ def judged(scores, **stopping):
     run = evolve(run, stopping=Stopping(**stopping))
     seen = []
     for epoch, score in enumerate(scores, 1):
-        state = consider(run, state, epoch, score)
+        state = consider(run, state, epoch, score, state.weights)
         seen.append((state.best.epoch if state.best else None, state.stagnation, state.stopped))
     return seen
 

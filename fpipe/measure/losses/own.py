@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypeAlias
 
 import torch
 from pyrsistent import PMap, pmap
@@ -18,6 +18,8 @@ from fpipe.core.tree import items
 from fpipe.core.value import descriptor, evolve
 from fpipe.measure.losses.contract import Kind, Loss, no_parameter
 from fpipe.measure.losses.signature import held_value, plain_value, signature_of
+
+Outputs: TypeAlias = Tensor | tuple[Tensor, ...]
 
 _REDUCTION = "reduction"
 _OF_ALL_CLASSES: tuple[Any, ...] = (
@@ -118,7 +120,7 @@ class OwnLoss(Loss):
             _check_nothing_to_learn(self.title, known.built(code))
         return known
 
-    def per_row(self, outputs: Tensor, target: Tensor) -> Tensor:
+    def per_row(self, outputs: Outputs, target: Tensor) -> Tensor:
         """Return one loss per row.
 
         Raises:
@@ -127,13 +129,14 @@ class OwnLoss(Loss):
         found = self._found(outputs, target)
         if found.ndim == 0:
             raise self._one_number("losses of single rows")
-        return found.reshape(outputs.shape[0])
+        return found.reshape(_first(outputs).shape[0])
 
-    def value(self, outputs: Tensor, target: Tensor, weights: Tensor | None = None) -> Tensor:
+    def value(self, outputs: Outputs, target: Tensor, weights: Tensor | None = None) -> Tensor:
         """Return the loss of a batch.
 
         Args:
-            outputs: ``[row, column]`` floating, as the network gives them.
+            outputs: ``[row, column]`` floating, as the network gives them; a tuple of all of them
+                where it has several.
             target: ``[row, 1]`` floating (1 for the positive class where there are two), or
                 ``[row]`` int64 class codes.
             weights: ``[row]``, each at least 0; None for all equal.
@@ -148,7 +151,7 @@ class OwnLoss(Loss):
             if weights is not None:
                 raise self._one_number("row weights")
             return found
-        rows = found.reshape(outputs.shape[0])
+        rows = found.reshape(_first(outputs).shape[0])
         if weights is None:
             return rows.mean() if self.reduction == "mean" else rows.sum()
         return self._weighted(rows, target, weights)
@@ -160,11 +163,11 @@ class OwnLoss(Loss):
         del reduction
         return self.per_row(outputs, target)
 
-    def _found(self, outputs: Tensor, target: Tensor) -> Tensor:
+    def _found(self, outputs: Outputs, target: Tensor) -> Tensor:
         """Return what the code gives, when it can be used as a loss."""
         code: Callable[..., Any] = self.code.resolve()
         if isinstance(code, type):
-            found = self.built(code).to(outputs.device)(outputs, target)
+            found = self.built(code).to(_first(outputs).device)(outputs, target)
         else:
             found = code(outputs, target, **self._given())
         if not isinstance(found, Tensor) or not found.is_floating_point():
@@ -175,7 +178,7 @@ class OwnLoss(Loss):
                 got=got,
                 fix=f"return a tensor from {self.title}",
             )
-        rows = outputs.shape[0]
+        rows = _first(outputs).shape[0]
         if tuple(found.shape) not in ((), (rows,), (rows, 1)):
             raise ShapeError(
                 f"the loss {self.title} gives {list(found.shape)} for {rows} rows.",
@@ -183,7 +186,8 @@ class OwnLoss(Loss):
                 got=str(list(found.shape)),
                 fix="sum or average over all dimensions but the first",
             )
-        if outputs.requires_grad and not found.requires_grad:
+        learned = any(x.requires_grad for x in _all(outputs))
+        if learned and not found.requires_grad:
             raise DataError(
                 f"the loss {self.title} gives no gradient.",
                 expected="a differentiable function of the outputs",
@@ -234,6 +238,14 @@ class OwnLoss(Loss):
             if _REDUCTION in self.arguments
             else f"return one loss per row from {self.title}, or leave out the weight role",
         )
+
+
+def _all(outputs: Outputs) -> tuple[Tensor, ...]:
+    return outputs if isinstance(outputs, tuple) else (outputs,)
+
+
+def _first(outputs: Outputs) -> Tensor:
+    return _all(outputs)[0]
 
 
 def own_loss(code: Any, parameters: Mapping[str, Any]) -> OwnLoss:

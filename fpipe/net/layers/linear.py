@@ -41,6 +41,7 @@ class Linear(Layer):
                 f"linear was made for {self.in_features} features.",
                 expected=f"a last dimension of {self.in_features}",
                 got=shown(shape),
+                fix=f"give inputs of {self.in_features} features, or build the network for others",
             )
         return ((*shape[:-1], self.out_features),)
 

@@ -140,7 +140,7 @@ def _build_fix(code: Any, kwargs: Mapping[str, Any], error: Exception) -> str:
     try:
         known = inspect.signature(code).parameters.values()
     except (TypeError, ValueError):
-        return f"give the arguments that {name} takes"
+        return f"give the arguments that {name} takes" + _or_function(code, name)
     named = [p.name for p in known if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
     if not any(p.kind is p.VAR_KEYWORD for p in known):
         for given in kwargs:
@@ -148,7 +148,12 @@ def _build_fix(code: Any, kwargs: Mapping[str, Any], error: Exception) -> str:
                 return f"{name} has no argument '{given}': {did_you_mean(given, named)}"
     if not isinstance(error, TypeError):
         return f"give {name} other values"
-    return f"{name} takes ({', '.join(map(_parameter, known))})"
+    return f"{name} takes ({', '.join(map(_parameter, known))})" + _or_function(code, name)
+
+
+def _or_function(code: Any, name: str) -> str:
+    """Return the advice for code that may be a function of tensors, and no maker of modules."""
+    return "" if isinstance(code, type) else f"; a function of tensors is nn.fn({name})"
 
 
 def _parameter(p: inspect.Parameter) -> str:

@@ -8,7 +8,7 @@ from fpipe.core.value import descriptor
 from fpipe.graph.graph import operator
 from fpipe.net.layer import Layer
 from fpipe.net.layers import linear as layers
-from fpipe.net.shape import Shape, check_ndim, known
+from fpipe.net.shape import Shape, check_ndim, inner_dim, known
 from fpipe.nn.descriptor import ModelDescriptor
 from fpipe.nn.layer_op import LayerOp
 
@@ -22,7 +22,7 @@ class Linear(LayerOp):
         bias: whether a bias is added.
 
     Raises:
-        ShapeError: the last size that enters is unknown.
+        ShapeError: the last size that enters is unknown, or there is no dimension but the batch.
 
     Example:
         >>> from fpipe import nn
@@ -37,6 +37,7 @@ class Linear(LayerOp):
 
     def layer(self, md: ModelDescriptor) -> Layer:
         """Resolve the number of features that enter."""
+        inner_dim(md.shapes[0], -1, what=self.name)
         size = known(md.shapes[0], -1, what=self.name)
         return layers.Linear(size, self.out_features, self.bias)
 

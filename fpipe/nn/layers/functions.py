@@ -146,11 +146,14 @@ def check_function(code: Code) -> None:
     """Raise ParameterError for a module or a class, whose weights a function would not learn."""
     found = code.resolve()
     if isinstance(found, torch.nn.Module | type) or not callable(found):
+        weighted = isinstance(found, torch.nn.Module | type)
         raise ParameterError(
-            f"{code.name} is no function of tensors.",
+            f"{code.name if weighted else repr(found)[:40]} is no function of tensors.",
             expected="a function",
             got="a module" if isinstance(found, torch.nn.Module) else repr(found)[:80],
-            fix=f"nn.module({code.name}, ...) for a module or its class",
+            fix=f"nn.module({code.name}, ...) for a module or its class"
+            if weighted
+            else "give a function of tensors, such as torch.relu or lambda x: x.abs()",
         )
 
 

@@ -19,12 +19,13 @@ from fpipe.core.value import evolve
 from fpipe.measure.loss import WeightedCrossEntropy
 from fpipe.net.layer import Draw, Keep, Normal, Uniform
 from fpipe.net.network import make_draws, planned_draws
-from fpipe.optim.optimizer import SGD
+from fpipe.optim.optimizer import OptimizerState
+from fpipe.optim.sgd import SGD
 from fpipe.testing.laws.asserting import agree, near
-from fpipe.train.fold import fold, fold_epochs, scan
+from fpipe.train.fold import fold, fold_to, scan
 from fpipe.train.gradient import evaluate
 from fpipe.train.numerics import INTERPRETERS
-from fpipe.train.plan import Batch, End, Plan, Validate, batch_rows, epoch_order, events
+from fpipe.train.plan import Batch, End, EpochEnd, Plan, Validate, batch_rows, epoch_order, events
 from fpipe.train.run import Run, Stopping
 from fpipe.train.state import TrainState
 from fpipe.train.step import step
@@ -48,7 +49,8 @@ def fast_is_reference(run: Run, state: TrainState) -> None:
     fast, reference = (fold(run, _in(state, name), every) for name in ("fast", "reference"))
     agree(_in(fast, "reference"), reference, "the fast state")
     for whole in (fast, reference):
-        *_, last = fold_epochs(run, _in(state, whole.numerics.interpreter), every)
+        start = _in(state, whole.numerics.interpreter)
+        *_, (last, _) = fold_to(run, start, every, lambda event: isinstance(event, EpochEnd))
         agree(last, whole, "the fold by epochs")
 
 
@@ -152,7 +154,8 @@ def a_step_descends(run: Run, state: TrainState) -> None:
     """One batch of plain SGD is ``params - lr * gradient`` of the loss, written out by hand."""
     rate = 0.125
     plain = evolve(run, optimizer=SGD(lr=rate), callbacks=())
-    first = fold(plain, evolve(state, callbacks=pmap()), list(events(run.plan))[:2])
+    begun = evolve(state, callbacks=pmap(), optimizer=OptimizerState())
+    first = fold(plain, begun, list(events(run.plan))[:2])
     reached = step(plain, first, Batch(1, 0))
     rows = batch_rows(run.plan, epoch_order(run.plan, state.key, 1), 0)
     batch = run.train.take(rows)
@@ -234,7 +237,7 @@ def _scores(run: Run, final: TrainState, score: float) -> None:
     assert run.valid is not None
     assert run.valid.target is not None
     assert final.result is not None
-    outputs = evaluate(run.network, final.result, run.valid, 64)
+    (outputs,) = evaluate(run.network, final.result, run.valid, 64, final.numerics)
     loss = run.loss.value(outputs, run.valid.target, run.valid.weights)
     near(loss.item(), score, "the best loss", 1e-5, 1e-6)
 

@@ -1,0 +1,256 @@
+"""What values hold besides the types of their fields, checked where they come from a file.
+
+Those who make a value by code keep to these rules by construction; a file need not.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import polars as pl
+import torch
+
+from fpipe.codec.tables import check_stream
+from fpipe.core.errors import CodecError
+from fpipe.core.key import Key
+from fpipe.core.tree import leaves
+from fpipe.data.kind import Classification
+from fpipe.data.prediction import Prediction
+from fpipe.data.schema import ROLES, TaskType
+from fpipe.data.task import Task
+from fpipe.evaluate.resample import ResampleResult
+from fpipe.graph.fitted import Fitted
+from fpipe.graph.graph import Graph
+from fpipe.graph.op import MacroState, Op
+from fpipe.graph.ports import Node
+from fpipe.graph.wiring import Wiring, node_ids, walk_back
+from fpipe.net.network import Model, Network
+from fpipe.nn.training import TrainedModel
+from fpipe.ops.estimator import Built
+from fpipe.ops.formula import Formula
+from fpipe.train.plan import Plan
+from fpipe.train.state import Weights
+
+_FOREIGN = ("Anonymous", "Python", "Plugin", "Ffi", "SubPlan")
+_BUILDERS = ("copyreg", "numpy._core.multiarray", "numpy._core.numeric", "numpy.random._pickle")
+
+
+def require(fact: bool, rule: str, got: object = None) -> None:
+    """Raise CodecError where something does not hold of a value that was read."""
+    if not fact:
+        raise CodecError(
+            f"the file holds what cannot be: {rule}.",
+            expected="a value as fp.save wrote it",
+            got="something else" if got is None else str(got)[:120],
+            fix="take another copy of the file, or save the value again",
+        )
+
+
+def _key(made: Key) -> None:
+    require(made.seed >= 0 and type(made.seed) is int, "the seed of a key is negative", made.seed)
+
+
+def _task(made: Task) -> None:
+    rows = made.table.height
+    _rows(rows, made.row_id, made.origin)
+    require(len(np.unique(made.row_id)) == rows, "two rows have the same id")
+    _roles(made.roles, made.table.columns)
+    target = made.role("target")
+    if target is not None and isinstance(made.kind, Classification):
+        fits = isinstance(target.dtype, pl.Enum)
+        require(fits, "the target of a classification has no levels", target.dtype)
+
+
+def _task_type(made: TaskType) -> None:
+    names = [name for name, _ in made.dtypes]
+    require(len(set(names)) == len(names), "a column is named twice", names)
+    _roles(made.roles, names)
+
+
+def _roles(roles: Mapping[str, tuple[str, ...]], columns: Iterable[str]) -> None:
+    known = set(columns)
+    for role, names in roles.items():
+        require(role in ROLES, f"there is no role '{role[:40]}'", ", ".join(ROLES))
+        require(set(names) <= known, f"a column with the role '{role}' is not there", names)
+        require(len(set(names)) == len(names), f"a column has the role '{role}' twice", names)
+
+
+def _rows(rows: int, *columns: Any) -> None:
+    for column in columns:
+        shape = column.shape if isinstance(column, np.ndarray) else (len(column),)
+        require(shape == (rows,), f"{rows} rows have {shape} numbers", shape)
+
+
+def _prediction(made: Prediction) -> None:
+    require(made.row_id.ndim == 1, "row ids have another shape", made.row_id.shape)
+    rows = len(made.row_id)
+    _rows(rows, made.origin, made.response, *(() if made.truth is None else (made.truth,)))
+    if made.prob is not None:
+        require(made.prob.height == rows, "probabilities have another number of rows")
+        classes = made.kind.classes if isinstance(made.kind, Classification) else ()
+        require(tuple(made.prob.columns) == classes, "probabilities are of other classes")
+
+
+def _resampled(made: ResampleResult) -> None:
+    count = len(made.splits)
+    fits = len(made.predictions) == count and len(made.fitted) in (0, count)
+    require(fits, "there are more or fewer results than splits", count)
+
+
+def _wiring(made: Wiring) -> None:
+    for position, node in enumerate(made.nodes):
+        _node(made, position, node)
+    _sources(made, len(made.nodes), made.outputs)
+    order = walk_back(made.nodes, made.outputs)
+    require(order == list(range(len(made.nodes))), "the nodes of a graph are out of order")
+    given = [node.op.id for node in made.nodes if node.op.id is not None]
+    require(len(set(given)) == len(given), "two nodes have the same id", given)
+
+
+def _node(made: Wiring, position: int, node: Node) -> None:
+    require(isinstance(node.op, Op), "a node of a graph holds no operator", type(node.op))
+    _sources(made, position, node.sources)
+    ports = tuple(node.op.inputs)
+    free = bool(ports) and ports[-1].variadic
+    fits = len(node.sources) >= len(ports) - 1 if free else len(node.sources) == len(ports)
+    require(fits, f"{node.op.name} takes another number of inputs", len(node.sources))
+
+
+def _sources(made: Wiring, before: int, sources: Iterable[Any]) -> None:
+    for source in sources:
+        require(-1 <= source.node < before, "a wire comes from a later node", source)
+        ports = made.ports if source.is_input else made.nodes[source.node].op.outputs
+        require(0 <= source.port < len(ports), "a wire comes from no port", source)
+
+
+def _fitted(made: Fitted) -> None:
+    _states(made.graph, made.states)
+
+
+def _macro_state(made: MacroState) -> None:
+    require(isinstance(made.expansion, Graph), "a macro stands for no graph")
+    _states(made.expansion, made.states)
+
+
+def _states(graph: Graph, states: Mapping[str, Any]) -> None:
+    fits = set(states) == set(node_ids(graph))
+    require(fits, "the states of a graph belong to other nodes", ", ".join(sorted(states)))
+
+
+def _network(made: Network) -> None:
+    require(set(made.layers) == set(made.wires), "the layers of a network have no wires")
+    require(set(made.order) <= set(made.inputs), "the order of inputs names another", made.order)
+    for wires in (*made.wires.values(), made.outputs):
+        for wire in wires:
+            known = made.inputs if wire.is_input else made.layers
+            require(wire.source in known and wire.port >= 0, "a wire comes from nowhere", wire)
+    _check_acyclic({path: [w.source for w in ws if not w.is_input] for path, ws in made.wires.items()})
+
+
+def _check_acyclic(needs: dict[str, list[str]]) -> None:
+    left = dict(needs)
+    while left:
+        ready = [path for path, below in left.items() if not any(b in left for b in below)]
+        require(bool(ready), "the layers of a network go in a circle", ", ".join(sorted(left)))
+        for path in ready:
+            del left[path]
+
+
+def _trained(made: TrainedModel) -> None:
+    result = () if made.state.result is None else (made.state.result,)
+    for weights in (made.state.weights, *result):
+        _fit_weights(made.network, weights)
+
+
+def _model(made: Model) -> None:
+    _fit_weights(made.network, Weights(made.params, made.buffers))
+
+
+def _fit_weights(network: Network, weights: Weights) -> None:
+    """Compare the weights with what the layers of the house would begin with.
+
+    The sizes are worked out without memory, so that a layer that claims to be huge is found out.
+    """
+    for path, layer in network.layers.items():
+        if any(isinstance(leaf, str) and ":" in leaf for _, leaf in leaves(layer)):
+            continue
+        with torch.device("meta"):
+            wanted = layer.init(Key(0))
+        for begun, held in zip(wanted, (weights.params, weights.buffers), strict=True):
+            for name, tensor in begun.items():
+                found = held.get(f"{path}.{name}")
+                fits = found is not None and found.shape == tensor.shape
+                require(fits, f"the weights of '{path}' have another size", name)
+
+
+def _plan(made: Plan) -> None:
+    least = (made.rows >= 0, made.epochs >= 0, made.batch_size > 0, made.eval_every > 0)
+    require(all(least), "a plan has numbers below what they can be", made)
+
+
+def _formula(made: Formula) -> None:
+    """Refuse expressions that call code, before polars reads them."""
+    tree = json.loads(made.json)
+    text = json.dumps(tree, separators=(",", ":"), ensure_ascii=False)
+    require(text == made.json, "an expression is not written as polars writes it")
+    _check_plain(tree)
+    made.resolve()
+
+
+def _check_plain(tree: Any) -> None:
+    waiting: list[tuple[str, Any]] = [("", tree)]
+    while waiting:
+        name, part = waiting.pop()
+        if isinstance(part, dict):
+            for key in part:
+                foreign = key == "Map" or any(word in key for word in _FOREIGN)
+                require(not foreign, "an expression calls code", key)
+            waiting.extend(part.items())
+        elif isinstance(part, list) and len(part) > _SHORT and set(map(type, part)) == {int}:
+            require(name in _BLOBS, "an expression holds bytes that may be code", name)
+            if name != "Binary":
+                check_stream(bytes(part))
+        elif isinstance(part, list):
+            waiting.extend((name, member) for member in part)
+
+
+_SHORT = 8
+"""How many numbers may stand in a row before they are taken for bytes."""
+
+_BLOBS = ("Series", "List", "Array", "Binary", "strings")
+"""Where polars writes constants as bytes: as an Arrow stream, or as they are."""
+
+
+def _built(made: Built) -> None:
+    """Let a part of an estimator be rebuilt by classes and by what rebuilds arrays, only."""
+    code = made.code.resolve()
+    module, _, name = made.code.path.partition(":")
+    restores = name.startswith("__pyx_unpickle_") or (name == "newObj" and "sklearn" in module)
+    require(
+        isinstance(code, type) or module in _BUILDERS or restores, "an estimator is rebuilt by what is no class",
+        made.code.path,
+    )
+
+
+CHECKS: Mapping[type, Callable[[Any], None]] = {
+    Key: _key,
+    Task: _task,
+    TaskType: _task_type,
+    Prediction: _prediction,
+    ResampleResult: _resampled,
+    Wiring: _wiring,
+    Graph: _wiring,
+    Fitted: _fitted,
+    MacroState: _macro_state,
+    Network: _network,
+    TrainedModel: _trained,
+    Model: _model,
+    Plan: _plan,
+    Formula: _formula,
+    Built: _built,
+}
+"""What each class of values must hold; a `Ref` is checked by the catalogue."""
+
