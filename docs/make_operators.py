@@ -21,8 +21,10 @@ import attrs
 
 import fpipe as fp
 from fpipe.core.parameter import REQUIRED
+from fpipe.core.tree import fields_of
 from fpipe.measure import loss as losses
 from fpipe.measure import score as scores
+from fpipe.optim.vocabulary import optimizer_class
 
 PAGE = Path(__file__).with_name("operators.md")
 
@@ -31,7 +33,7 @@ class Row(NamedTuple):
     """One operator: its names there and here, and the tests that compare its numbers."""
 
     reference: str  # keys, apart by commas; empty where the operator is fpipe's own
-    kind: str  # "function", "measure", "loss" or "words"
+    kind: str  # "function", "measure", "loss", "optimizer" or "words"
     name: str
     tests: tuple[str, ...]
 
@@ -62,6 +64,13 @@ def words(reference: str, text: str, *tests: tuple[str, ...]) -> Row:
 def loss(reference: str, name: str, *tests: tuple[str, ...]) -> Row:
     """Return the row of a loss with a standard name."""
     return Row(reference, "loss", name, sum(tests, ()))
+
+
+def optimizer(name: str, settings: str = "{}", reference: str | None = None) -> Row:
+    """Return the row of an optimizer; one test compares them all with torch to the bit."""
+    key = name if reference is None else reference
+    case = f"test_fifty_steps_are_torchs[{name}-{settings}-fast]"
+    return Row(key, "optimizer", name, at("optim/test_optimizers", case))
 
 
 def measures(**names: str) -> tuple[Row, ...]:
@@ -137,7 +146,7 @@ ACTIVATIONS = (
 
 AROUND = (
     function("torch_loss", "nn.loss", at("nn/test_losses", "test_numbers_train_as_in_torch[mse-parameters0-theirs0]")),
-    function("torch_optimizer", "nn.optimizer", at("optim/test_optimizers", "test_fifty_steps_are_torchs[sgd-{'lr': 0.05}-fast]", "test_fifty_steps_are_torchs[adam-{}-fast]", "test_fifty_steps_are_torchs[adamw-{}-fast]")),
+    function("torch_optimizer", "nn.optimizer", at("optim/test_optimizers", "test_groups_are_torchs[fast]", "test_fifty_steps_are_torchs[adamw-{}-fast]")),
     function("torch_callbacks", "nn.callbacks", at("nn/test_callbacks", "test_training_is_torchs[ready-1.0-sgd-fast]")),
     function("torch_model_classif, torch_model_regr", "nn.model", at("train/test_training", "test_regression_response", "test_binary_probabilities[up]", "test_multiclass_probabilities")),
     function("module", "nn.module", at("net/test_layers", "test_foreign_linear_is_torch"), at("nn/test_layers", "test_module_numbers[conv2d-True]")),
@@ -145,6 +154,22 @@ AROUND = (
     function("nop", "fp.identity", at("graph/test_graph", "test_branch_with_nothing")),
     function("pipeop_torch", "nn.operator", at("nn/test_own_operators", "test_two_inputs", "test_any_number_of_inputs[2]")),
     function("nn_graph", "nn.network", at("net/test_layers", "test_network_of_two_inputs")),
+)  # fmt: skip
+
+OPTIMIZERS = (
+    optimizer("sgd", "{'lr': 0.05, 'momentum': 0.9, 'nesterov': True}"),
+    optimizer("adam"),
+    optimizer("adamw"),
+    optimizer("adamax", reference=""),
+    optimizer("nadam", "{'lr': 0.01, 'weight_decay': 0.1, 'decoupled_weight_decay': True}", ""),
+    optimizer("radam", "{'lr': 0.01}", ""),
+    optimizer("adadelta", reference=""),
+    optimizer("adagrad", "{'lr': 0.1, 'initial_accumulator_value': 0.1}"),
+    optimizer("rmsprop", "{'momentum': 0.5, 'centered': True}"),
+    optimizer("rprop", reference=""),
+    optimizer("asgd", "{'t0': 20}", ""),
+    optimizer("adafactor", reference=""),
+    optimizer("muon", "{'lr': 0.02}", ""),
 )  # fmt: skip
 
 LOSSES = (
@@ -222,7 +247,7 @@ SELECTORS = (
     selector("selector_name", "ops.named", "named('c', 'a')-a c"),
     selector("selector_invert", "`~a`", "~(numeric() | temporal())-colour flag image"),
     selector("selector_intersect", "`a & b`", "(numeric() & matching('c.*'))-c"),
-    selector("selector_union", "`a | b`", "(named('a') | categorical())-a colour flag"),
+    selector("selector_union", "`a | b`", "(named('a') | categorical())-a colour flag0"),
     selector("selector_setdiff", "`a & ~b`", "(numeric() & ~named('a'))-b c"),
     selector("selector_missing", "ops.missing", "missing(1)-a colour flag"),
     selector("selector_cardinality_greater_than", "ops.cardinality", "cardinality(at_least=4)-b at took c"),
@@ -273,6 +298,9 @@ TABLES = (
     )),
     Table("Activations", ACTIVATIONS, ("There is no `inplace`: nothing is changed in place.",)),
     Table("Around the layers", AROUND),
+    Table("Optimizers", OPTIMIZERS, (
+        "They are torch's own, and so are their parameters; `groups` maps patterns of parameters' names to settings of their own, such as `nn.no_decay()`.",
+    )),
     Table("Losses", LOSSES, (
         "`class_weight` maps names of classes to weights and means the same for two classes as for more: it multiplies the loss of a row. For two classes mlr3torch takes one number instead, torch's `pos_weight`.",
         "There is no `ignore_index`: leave such rows out of the task.",
@@ -308,6 +336,7 @@ ABSENT = (
 )  # fmt: skip
 
 NO_ROW = {
+    "nn.no_decay": "a setting of nn.optimizer, which stands in the notes on optimizers",
     "nn.Input": "the shape and dtype of an input of nn.network, no operator",
     "nn.Keep": "a draw that an operator of one's own declares",
     "nn.Normal": "a draw that an operator of one's own declares",
@@ -351,7 +380,11 @@ def shown(row: Row) -> str:
     if row.kind == "words":
         return row.name.replace("|", "\\|")
     return code(
-        {"measure": f'"{row.name}"', "loss": f'nn.loss("{row.name}")'}.get(row.kind, row.name)
+        {
+            "measure": f'"{row.name}"',
+            "loss": f'nn.loss("{row.name}")',
+            "optimizer": f'nn.optimizer("{row.name}")',
+        }.get(row.kind, row.name)
     )
 
 
@@ -387,6 +420,12 @@ def assigned(name: str, default: Any) -> str:
     return f"{name} (required)" if default is REQUIRED else f"{name}={spelt(default)}"
 
 
+def of_optimizer(name: str) -> list[str]:
+    """Return the settings of an optimizer with their defaults, without the groups."""
+    settings = fields_of(optimizer_class(name))
+    return [assigned(each.name, each.default) for each in settings if each.name != "groups"]
+
+
 def parameters(row: Row) -> str:
     """Return the parameters of a row with their defaults."""
     found: list[str] = []
@@ -399,6 +438,8 @@ def parameters(row: Row) -> str:
         value = losses.loss(row.name)
         fields = attrs.fields(type(value))
         found = [assigned(field.name, getattr(value, field.name)) for field in fields]
+    elif row.kind == "optimizer":
+        found = of_optimizer(row.name)
     return ", ".join(map(code, found)) or "–"
 
 

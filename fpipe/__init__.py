@@ -1,11 +1,15 @@
 """fpipe: whole deep-learning experiments as immutable graphs, run by pure functions."""
 
 from fpipe import callbacks as callbacks
+from fpipe import interop as interop
 from fpipe import learners as learners
 from fpipe import nn as nn
 from fpipe import ops as ops
 from fpipe import tasks as tasks
+from fpipe.checkpoints.resume import resume as resume
+from fpipe.checkpoints.sink import CheckpointSink as CheckpointSink
 from fpipe.codec.fingerprint import fingerprint as fingerprint
+from fpipe.core.diff import diff as diff
 from fpipe.core.equality import close as close
 from fpipe.core.equality import same as same
 from fpipe.core.errors import FpipeError as FpipeError
@@ -34,6 +38,8 @@ from fpipe.evaluate.resampling import insample as insample
 from fpipe.evaluate.resampling import loo as loo
 from fpipe.evaluate.resampling import repeated_cv as repeated_cv
 from fpipe.evaluate.resampling import subsampling as subsampling
+from fpipe.files import load as load
+from fpipe.files import save as save
 from fpipe.graph.fitted import Fitted as Fitted
 from fpipe.graph.graph import Graph as Graph
 from fpipe.graph.graph import identity as identity

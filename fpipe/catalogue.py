@@ -12,7 +12,6 @@ from typing import Any
 
 import attrs
 
-import fpipe
 from fpipe.codec.trust import Catalogue, of_package, resolve, type_name
 from fpipe.core.code import Opaque, Ref
 from fpipe.core.errors import CodecError, ParameterError
@@ -83,7 +82,8 @@ def _classes() -> Iterator[type]:
 
 def _modules() -> Iterator[ModuleType]:
     """Import every module of the house but the entry points and what tests are written with."""
-    waiting = [("fpipe.", fpipe.__path__)]
+    package = __name__.rpartition(".")[0]
+    waiting = [(f"{package}.", importlib.import_module(package).__path__)]
     while waiting:
         prefix, path = waiting.pop()
         for info in pkgutil.iter_modules(path, prefix):
@@ -96,9 +96,7 @@ def _modules() -> Iterator[ModuleType]:
 
 
 def _is_value(cls: type) -> bool:
-    plain = attrs.has(cls) or issubclass(cls, enum.Enum)
-    named = issubclass(cls, tuple) and hasattr(cls, "_fields")
-    return (plain or named) and cls is not Opaque
+    return issubclass(cls, enum.Enum) or (attrs.has(cls) and not issubclass(cls, Opaque))
 
 
 def _check_package(package: Any) -> None:

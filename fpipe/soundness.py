@@ -11,9 +11,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-import torch
 
-from fpipe.codec.tables import check_stream
 from fpipe.core.errors import CodecError
 from fpipe.core.key import Key
 from fpipe.core.tree import leaves
@@ -30,22 +28,21 @@ from fpipe.graph.wiring import Wiring, node_ids, walk_back
 from fpipe.net.network import Model, Network
 from fpipe.nn.training import TrainedModel
 from fpipe.ops.estimator import Built
-from fpipe.ops.formula import Formula
+from fpipe.ops.formula import Formula, are_bytes, code_in
 from fpipe.train.plan import Plan
 from fpipe.train.state import Weights
 
-_FOREIGN = ("Anonymous", "Python", "Plugin", "Ffi", "SubPlan")
 _BUILDERS = ("copyreg", "numpy._core.multiarray", "numpy._core.numeric", "numpy.random._pickle")
 
 
 def require(fact: bool, rule: str, got: object = None) -> None:
-    """Raise CodecError where something does not hold of a value that was read."""
+    """Raise CodecError where something does not hold of a value that is read or written."""
     if not fact:
         raise CodecError(
-            f"the file holds what cannot be: {rule}.",
-            expected="a value as fp.save wrote it",
+            f"a value does not hold together: {rule}.",
+            expected="a value as the functions of fpipe make it",
             got="something else" if got is None else str(got)[:120],
-            fix="take another copy of the file, or save the value again",
+            fix="make the value anew; if it was read from a file, take another copy",
         )
 
 
@@ -147,7 +144,9 @@ def _network(made: Network) -> None:
         for wire in wires:
             known = made.inputs if wire.is_input else made.layers
             require(wire.source in known and wire.port >= 0, "a wire comes from nowhere", wire)
-    _check_acyclic({path: [w.source for w in ws if not w.is_input] for path, ws in made.wires.items()})
+    _check_acyclic(
+        {path: [w.source for w in ws if not w.is_input] for path, ws in made.wires.items()}
+    )
 
 
 def _check_acyclic(needs: dict[str, list[str]]) -> None:
@@ -177,8 +176,7 @@ def _fit_weights(network: Network, weights: Weights) -> None:
     for path, layer in network.layers.items():
         if any(isinstance(leaf, str) and ":" in leaf for _, leaf in leaves(layer)):
             continue
-        with torch.device("meta"):
-            wanted = layer.init(Key(0))
+        wanted = layer.bare_weights()
         for begun, held in zip(wanted, (weights.params, weights.buffers), strict=True):
             for name, tensor in begun.items():
                 found = held.get(f"{path}.{name}")
@@ -196,32 +194,26 @@ def _formula(made: Formula) -> None:
     tree = json.loads(made.json)
     text = json.dumps(tree, separators=(",", ":"), ensure_ascii=False)
     require(text == made.json, "an expression is not written as polars writes it")
-    _check_plain(tree)
+    code = code_in(tree)
+    require(code is None, "an expression calls code, or holds bytes that may be code", code)
+    _check_constants(tree)
     made.resolve()
 
 
-def _check_plain(tree: Any) -> None:
+def _check_constants(tree: Any) -> None:
+    """Refuse constants that are no tables, in an expression without code."""
     waiting: list[tuple[str, Any]] = [("", tree)]
     while waiting:
         name, part = waiting.pop()
         if isinstance(part, dict):
-            for key in part:
-                foreign = key == "Map" or any(word in key for word in _FOREIGN)
-                require(not foreign, "an expression calls code", key)
             waiting.extend(part.items())
-        elif isinstance(part, list) and len(part) > _SHORT and set(map(type, part)) == {int}:
-            require(name in _BLOBS, "an expression holds bytes that may be code", name)
+        elif are_bytes(part):
             if name != "Binary":
-                check_stream(bytes(part))
+                from fpipe.codec import tables  # noqa: PLC0415  pyarrow is loaded where needed
+
+                tables.check_stream(bytes(part))
         elif isinstance(part, list):
             waiting.extend((name, member) for member in part)
-
-
-_SHORT = 8
-"""How many numbers may stand in a row before they are taken for bytes."""
-
-_BLOBS = ("Series", "List", "Array", "Binary", "strings")
-"""Where polars writes constants as bytes: as an Arrow stream, or as they are."""
 
 
 def _built(made: Built) -> None:
@@ -230,7 +222,8 @@ def _built(made: Built) -> None:
     module, _, name = made.code.path.partition(":")
     restores = name.startswith("__pyx_unpickle_") or (name == "newObj" and "sklearn" in module)
     require(
-        isinstance(code, type) or module in _BUILDERS or restores, "an estimator is rebuilt by what is no class",
+        isinstance(code, type) or module in _BUILDERS or restores,
+        "an estimator is rebuilt by what is no class",
         made.code.path,
     )
 
@@ -253,4 +246,3 @@ CHECKS: Mapping[type, Callable[[Any], None]] = {
     Built: _built,
 }
 """What each class of values must hold; a `Ref` is checked by the catalogue."""
-

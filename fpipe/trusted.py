@@ -55,8 +55,10 @@ def _numpy(found: Any) -> bool:
     if isinstance(found, np.ufunc) or any(found is one for one in _SUMMARIES):
         return True
     if isinstance(found, type):
-        kinds = (np.ndarray, np.dtype, np.generic, np.random.Generator, np.random.BitGenerator)
-        return issubclass(found, (*kinds, np.random.RandomState, np.random.SeedSequence))
+        kinds = (np.dtype, np.generic, np.random.Generator, np.random.BitGenerator)
+        plain = issubclass(found, (*kinds, np.random.RandomState, np.random.SeedSequence))
+        # Not what is derived from arrays: a memmap opens files.
+        return plain or found in (np.ndarray, np.ma.MaskedArray)
     module, name = module_of(found), getattr(found, "__name__", "")
     rebuilds = name in {"_reconstruct", "scalar", "_frombuffer"} and inside(module, "numpy._core")
     restores = name.startswith("__pyx_unpickle_") and inside(module, "numpy.random")
@@ -105,4 +107,3 @@ TRUSTED: tuple[Trusted, ...] = (
     Trusted("copyreg", _one_of(*(getattr(copyreg, n) for n in ("__newobj__", "_reconstructor")))),
 )
 """Packages whose code files may refer to: layers, estimators, and functions of numbers."""
-

@@ -183,6 +183,7 @@ NOT_LAYERS = {
     "model": "part of a learner, below",
     "optimizer": "part of a learner, below",
     "network": "makes a network without a task",
+    "no_decay": "makes a setting of the optimizer; tests/optim/test_optimizers.py",
     "operator": "makes operators; tests/nn/test_own_operators.py",
     "Input": "a value",
     "Keep": "a value",

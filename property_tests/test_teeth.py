@@ -30,12 +30,25 @@ from fpipe.nn import descriptor
 from fpipe.ops import joining
 from fpipe.ops.balancing import Balance
 from fpipe.ops.impute_draw import ImputeDraw
-from fpipe.optim import optimizer
+from fpipe.optim import live
+from fpipe.optim.optimizer import OptimizerState
 from fpipe.testing import LAWS, cases, holds, keys, law, tasks, toys, violation
+from fpipe.testing.laws.callbacks import CALLBACKS
 from fpipe.testing.laws.fit_apply import FIT_APPLY, PREDICTORS, TASK_OPERATORS
 from fpipe.testing.laws.resampling import RESAMPLING
 from fpipe.testing.laws.training import TRAINING
-from fpipe.train import fast, fold, gradient, plan, step
+from fpipe.train import (
+    averaging,
+    dials,
+    fast,
+    fold,
+    following,
+    gradient,
+    plan,
+    step,
+    update,
+)
+from fpipe.train.following import Followed
 from fpipe.train.stages import initial_states
 from fpipe.train.state import Cursor, Weights
 
@@ -407,19 +420,19 @@ def without_rows_nothing_is_selected(patch):
 
 @mutant("states stay usable")
 def the_optimizer_writes_into_the_state(patch):
-    init = optimizer.LiveOptimizer.__init__
+    init = live.LiveOptimizer.__init__
 
     def shared(self, spec, params, state):
         init(self, spec, params, state)
         for name, leaf in self.leaves.items():
             leaf.data = params[name].data
 
-    patch.setattr(optimizer.LiveOptimizer, "__init__", shared)
+    patch.setattr(live.LiveOptimizer, "__init__", shared)
 
 
 @mutant("states stay usable")
 def moments_are_shared(patch):
-    patch.setattr(optimizer, "_copy", lambda slot: slot)
+    patch.setattr(live, "_copied", lambda slot: slot)
 
 
 @mutant("folds may be cut")
@@ -435,12 +448,12 @@ def a_cut_forgets_the_epoch_so_far(patch):
 
 @mutant("folds may be cut")
 def a_cut_forgets_the_moments(patch):
-    init = optimizer.LiveOptimizer.__init__
+    init = live.LiveOptimizer.__init__
 
     def forgetful(self, spec, params, state):
-        init(self, spec, params, optimizer.OptimizerState())
+        init(self, spec, params, OptimizerState())
 
-    patch.setattr(optimizer.LiveOptimizer, "__init__", forgetful)
+    patch.setattr(live.LiveOptimizer, "__init__", forgetful)
 
 
 @mutant("fast is reference")
@@ -457,15 +470,20 @@ def the_fast_fold_uses_stale_buffers(patch):
 
 @mutant("fast is reference")
 def the_fast_fold_forgets_callbacks(patch):
-    patch.setattr(fast, "after_backward", lambda callbacks, states, found: (states, found))
+    plain = fast.update
+
+    def without(optimizer, grads, callbacks, *rest):
+        return plain(optimizer, grads, (), *rest)
+
+    patch.setattr(fast, "update", without)
 
 
 @mutant("fast is reference")
 def the_fast_fold_calls_back_to_front(patch):
     plain = fast.update
 
-    def reversed_(live, grads, callbacks, *rest):
-        return plain(live, grads, callbacks[::-1], *rest)
+    def reversed_(optimizer, grads, callbacks, *rest):
+        return plain(optimizer, grads, callbacks[::-1], *rest)
 
     patch.setattr(fast, "update", reversed_)
 
@@ -476,9 +494,108 @@ def a_cut_restarts_callbacks(patch):
 
     def anew(self, run, state):
         init(self, run, state)
-        self._callbacks = initial_states(run.callbacks, state.weights.params)
+        first = initial_states(run.callbacks, state.weights.params)
+        again = {name: first[name] for name in first if not isinstance(first[name], Followed)}
+        self._callbacks = self._callbacks.update(again)
 
     patch.setattr(fast.Machine, "__init__", anew)
+
+
+@mutant("folds may be cut")
+def a_cut_restarts_schedules(patch):
+    init = fast.Machine.__init__
+
+    def anew(self, run, state):
+        init(self, run, state)
+        begun = {
+            name: evolve(kept, t=0) if isinstance(kept, Followed) else kept
+            for name, kept in self._callbacks.items()
+        }
+        self._callbacks = pmap(begun)
+
+    patch.setattr(fast.Machine, "__init__", anew)
+
+
+@mutant("rates follow")
+def schedules_lag_behind(patch):
+    called = following.FollowSchedule._called
+
+    def late(self, memory, total, moment, t):
+        reached, after = called(self, memory, total, moment, max(t - 1, 0))
+        return evolve(reached, t=t), after
+
+    patch.setattr(following.FollowSchedule, "_called", late)
+
+
+@mutant("averages are means")
+def averages_take_the_other_share(patch):
+    def swapped(self, taken):
+        return lambda average, new: torch.lerp(average, new, self.decay)
+
+    patch.setattr(averaging.EMA, "mean", swapped)
+
+
+@mutant("averages are means")
+def the_mean_counts_the_first_twice(patch):
+    mean = averaging.SWA.mean
+    patch.setattr(averaging.SWA, "mean", lambda self, taken: mean(self, taken + 1))
+
+
+@mutant("states stay usable")
+def averages_are_written_in_place(patch):
+    def in_place(self, taken):
+        return lambda average, new: average.lerp_(new, 1.0 - self.decay)
+
+    patch.setattr(averaging.EMA, "mean", in_place)
+
+
+@mutant("fast is reference")
+def averages_keep_the_weights_themselves(patch):
+    patch.setattr(averaging, "_copy", lambda tensor: tensor)
+
+
+@mutant("End keeps going possible")
+def the_average_is_not_kept(patch):
+    patch.setattr(step, "evaluated", lambda callbacks, states, weights: weights)
+
+
+@mutant("frozen stays")
+def frozen_parameters_are_decayed(patch):
+    plain = live.LiveOptimizer.step
+
+    def with_zeros(self, grads):
+        leaves = self.leaves
+        filled = {n: torch.zeros_like(leaves[n]) if g is None else g for n, g in grads.items()}
+        plain(self, filled)
+
+    patch.setattr(live.LiveOptimizer, "step", with_zeros)
+
+
+@mutant("frozen stays")
+def layers_at_rest_go_on(patch):
+    def awake(*given):
+        return plain(*given)._replace(resting=frozenset())
+
+    plain = everywhere(patch, gradient, "learned", awake)
+
+
+@mutant("steps are counted")
+def unfreezing_forgets_the_slots(patch):
+    def forgetful(run, state, stage, **more):
+        reached = plain(run, state, stage, **more)
+        if reached.frozen == state.frozen:
+            return reached
+        return evolve(reached, optimizer=evolve(reached.optimizer, slots=pmap()))
+
+    plain = everywhere(patch, dials, "staged_state", forgetful)
+
+
+@mutant("a step descends")
+def batches_of_an_update_count_alike(patch):
+    def alike(pending, found):
+        return plain(pending, found._replace(share=1.0))
+
+    plain = everywhere(patch, update, "pended", alike)
 
 
 @mutant("a step descends")
@@ -540,8 +657,8 @@ def stopped_states_go_on(patch):
 def patience_is_off_by_one(patch):
     consider = step.consider
 
-    def late(run, state, epoch, score):
-        reached = consider(run, state, epoch, score)
+    def late(run, state, *rest):
+        reached = consider(run, state, *rest)
         return evolve(reached, stopped=0 < run.stopping.patience < reached.stagnation)
 
     patch.setattr(step, "consider", late)
@@ -551,22 +668,22 @@ def patience_is_off_by_one(patch):
 def judging_moves_the_weights(patch):
     consider = step.consider
 
-    def moving(run, state, epoch, score):
+    def moving(run, state, *rest):
         moved = pmap({name: p * 0.5 for name, p in state.weights.params.items()})
         other = evolve(state, weights=Weights(moved, state.weights.buffers))
-        return consider(run, other, epoch, score)
+        return consider(run, other, *rest)
 
     patch.setattr(step, "consider", moving)
 
 
 @mutant("a step descends")
 def steps_go_uphill(patch):
-    live = optimizer.LiveOptimizer.step
+    plain = live.LiveOptimizer.step
 
     def uphill(self, grads):
-        live(self, {name: None if g is None else -g for name, g in grads.items()})
+        plain(self, {name: None if g is None else -g for name, g in grads.items()})
 
-    patch.setattr(optimizer.LiveOptimizer, "step", uphill)
+    patch.setattr(live.LiveOptimizer, "step", uphill)
 
 
 @mutant("End keeps going possible")
@@ -834,7 +951,7 @@ def test_laws_have_teeth():
     """Every law of the families below catches a mutant, and every mutant names a law."""
     caught = {param.values[1] for param in MUTANTS}
     assert caught <= {one.name for one in LAWS}
-    for family in (FIT_APPLY, TASK_OPERATORS, PREDICTORS, TRAINING, RESAMPLING):
+    for family in (FIT_APPLY, TASK_OPERATORS, PREDICTORS, TRAINING, CALLBACKS, RESAMPLING):
         assert {one.name for one in family} <= caught
 
 

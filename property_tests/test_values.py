@@ -17,7 +17,7 @@ PROGRAM = """
 import warnings
 from hypothesis import HealthCheck, given, settings
 from fpipe.codec.fingerprint import fingerprint
-from fpipe.testing.cases import public_values
+from fpipe.testing.public import public_values
 from fpipe.testing.laws.equality import rebuilt
 from fpipe.testing.values import values
 

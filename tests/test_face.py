@@ -9,19 +9,20 @@ import pytest
 
 FACES = {
     "fpipe": """
-        Fitted FpipeError Graph Key Prediction Task TaskType apply bootstrap callbacks check
-        classification close custom custom_cv cv events fingerprint fit fold holdout
-        identity insample key learners loo nn ops partition plot predict prepare regression
-        repeated_cv resample run same scan subsampling tasks transform wrap
+        CheckpointSink Fitted FpipeError Graph Key Prediction Task TaskType apply bootstrap
+        callbacks check classification close custom custom_cv cv diff events fingerprint fit
+        fold holdout identity insample interop key learners load loo nn ops partition plot
+        predict prepare regression repeated_cv resample resume run same save scan subsampling
+        tasks transform wrap
     """,
     "fpipe.nn": """
-        Input Keep Normal Uniform batch_norm1d block branch callbacks celu cls_token dropout
-        elu embedding flatten fn ft_transformer_block geglu gelu glu hardshrink hardsigmoid
+        Input Keep Normal Uniform batch_norm1d block branch callbacks celu cls_token dropout elu
+        embedding flatten fn ft_transformer_block geglu gelu glu hardshrink hardsigmoid
         hardswish hardtanh head identity ingress_categorical ingress_numeric ingress_tensor
-        layer_norm leaky_relu linear log_sigmoid loss merge_cat merge_prod merge_sum mish
-        model module multihead_attention network operator optimizer prelu reglu relu relu6
-        reshape residual rrelu selu sigmoid silu softmax softplus softshrink softsign
-        squeeze take tanh tanhshrink threshold tokenizer_categorical tokenizer_numeric
+        layer_norm leaky_relu linear log_sigmoid loss merge_cat merge_prod merge_sum mish model
+        module multihead_attention network no_decay operator optimizer prelu reglu relu relu6
+        reshape residual rrelu selu sigmoid silu softmax softplus softshrink softsign squeeze
+        take tanh tanhshrink threshold tokenizer_categorical tokenizer_numeric
         transformer_encoder_layer unsqueeze
     """,
     "fpipe.ops": """
@@ -36,17 +37,24 @@ FACES = {
     "fpipe.learners": """
         featureless mlp module sklearn
     """,
+    "fpipe.interop": "TensorBoardSink",
     "fpipe.tasks": """
         adult breast_cancer california_housing diabetes digits iris mtcars penguins wine
     """,
-    "fpipe.callbacks": "Callback ClipGradients clip_gradients descriptor parameter",
+    "fpipe.callbacks": """
+        EMA SWA Callback ClipGradients ClipValues FollowSchedule FollowScore Moment Unfreeze
+        Weights clip_gradients clip_values descriptor ema lr_constant lr_cosine_annealing
+        lr_cosine_warm_restarts lr_cyclic lr_exponential lr_lambda lr_linear lr_multi_step
+        lr_multiplicative lr_one_cycle lr_polynomial lr_reduce_on_plateau lr_scheduler
+        lr_sequence lr_step parameter swa unfreeze
+    """,
 }
-MODULES = {"callbacks", "learners", "nn", "ops", "tasks"}
+MODULES = {"callbacks", "interop", "learners", "nn", "ops", "tasks"}
 """The names of `fpipe` that are modules."""
 
 ROOMS = """
-    callbacks codec core data evaluate graph io learners measure net nn ops optim pictures tasks testing
-    train
+    callbacks checkpoints codec core data evaluate graph interop io learners measure net nn ops
+    optim pictures tasks testing train
 """
 
 

@@ -33,7 +33,64 @@ Example:
 
 from fpipe.core.parameter import parameter
 from fpipe.core.value import descriptor
+from fpipe.train.averaging import EMA, SWA, ema, swa
 from fpipe.train.callback import Callback
-from fpipe.train.clip import ClipGradients, clip_gradients
+from fpipe.train.clip import ClipGradients, ClipValues, clip_gradients, clip_values
+from fpipe.train.following import FollowSchedule, FollowScore
+from fpipe.train.moment import Moment
+from fpipe.train.rate_cycles import (
+    lr_cyclic,
+    lr_one_cycle,
+    lr_reduce_on_plateau,
+    lr_scheduler,
+    lr_sequence,
+)
+from fpipe.train.rates import (
+    lr_constant,
+    lr_cosine_annealing,
+    lr_cosine_warm_restarts,
+    lr_exponential,
+    lr_lambda,
+    lr_linear,
+    lr_multi_step,
+    lr_multiplicative,
+    lr_polynomial,
+    lr_step,
+)
+from fpipe.train.state import Weights
+from fpipe.train.unfreeze import Unfreeze, unfreeze
 
-__all__ = ["Callback", "ClipGradients", "clip_gradients", "descriptor", "parameter"]
+__all__ = [
+    "EMA",
+    "SWA",
+    "Callback",
+    "ClipGradients",
+    "ClipValues",
+    "FollowSchedule",
+    "FollowScore",
+    "Moment",
+    "Unfreeze",
+    "Weights",
+    "clip_gradients",
+    "clip_values",
+    "descriptor",
+    "ema",
+    "lr_constant",
+    "lr_cosine_annealing",
+    "lr_cosine_warm_restarts",
+    "lr_cyclic",
+    "lr_exponential",
+    "lr_lambda",
+    "lr_linear",
+    "lr_multi_step",
+    "lr_multiplicative",
+    "lr_one_cycle",
+    "lr_polynomial",
+    "lr_reduce_on_plateau",
+    "lr_scheduler",
+    "lr_sequence",
+    "lr_step",
+    "parameter",
+    "swa",
+    "unfreeze",
+]

@@ -1,7 +1,7 @@
 """The container of a file: named members and a digest, as one string of bytes.
 
 A zip archive whose members are stored, not compressed, and whose comment holds the version of
-the format and the SHA-256 of everything before the comment. So any tool for zip archives can look
+the format and the SHA-256 of everything before the digest. So any tool for zip archives can look
 inside, and any damage is seen before anything is read.
 """
 
@@ -42,9 +42,7 @@ def pack(members: Mapping[str, bytes], version: int) -> bytes:
             archive.writestr(info, content)
         archive.comment = comment + b"0" * 64
     whole = file.getbuffer()
-    end = len(whole) - len(comment) - 64
-    digest = hashlib.sha256(whole[:end]).hexdigest().encode()
-    whole[end:] = comment + digest
+    whole[-64:] = hashlib.sha256(whole[:-64]).hexdigest().encode()
     del whole
     return file.getvalue()
 
@@ -86,8 +84,7 @@ def check_digest(data: bytes) -> int:
             got=f"{len(data):,} bytes that begin with {data[:8]!r}",
             fix="give the path of a file that fp.save has written, or copy it again",
         )
-    end = len(data) - len(found[0])
-    if hashlib.sha256(memoryview(data)[:end]).hexdigest().encode() != found[2]:
+    if hashlib.sha256(memoryview(data)[:-64]).hexdigest().encode() != found[2]:
         raise damaged("its content is not what was written", "another SHA-256")
     return int(found[1])
 

@@ -96,8 +96,10 @@ def _conform_all(members: Any, hint: Any) -> bool:
     kinds = set(map(type, members))
     if kinds <= {int, str, bytes, bool}:
         # Plain members of one kind are alike: one of each is enough to look at.
-        return all(conforms(kind(), hint) for kind in kinds) if _plain_hint(hint) else all(
-            conforms(member, hint) for member in members
+        return (
+            all(conforms(kind(), hint) for kind in kinds)
+            if _plain_hint(hint)
+            else all(conforms(member, hint) for member in members)
         )
     return all(conforms(member, hint) for member in members)
 

@@ -117,11 +117,18 @@ def _written(value: Any, store: Writer, checks: Checks) -> _Walk:
         below.append(plain if is_plain else (yield key, _written(child, store, checks)))
     if cls in checks:
         checks[cls](value)
-    if attrs.has(cls) or hasattr(cls, "_fields"):
-        keys = found.keys if attrs.has(cls) else cls._fields
-        return {type_name(cls): dict(zip(keys, below, strict=True))}
-    if isinstance(value, Mapping):
+    if isinstance(value, Mapping) and not attrs.has(cls):
         return {_map_tag(value): (yield "keys", _written_map(found.keys, below, store, checks))}
+    return _tagged(value, found.keys, below)
+
+
+def _tagged(value: Any, keys: tuple[Any, ...], below: list[Json]) -> Json:
+    """Return the parts of a value, which are no map's, under the name of its kind or type."""
+    cls = type(value)
+    if attrs.has(cls):
+        return {type_name(cls): dict(zip(keys, below, strict=True))}
+    if hasattr(cls, "_fields"):
+        return {type_name(cls): dict(zip(cls._fields, below, strict=True))}
     if isinstance(value, PVector):
         return {"pvector": below}
     if cls is tuple:
@@ -262,6 +269,7 @@ def _unfit(cls: type, name: str, child: Any) -> CodecError:
         expected=str(from_hints),
         got=f"{repr(child)[:60]} ({type(child).__name__})",
         fix=f"give {name} as {from_hints}",
+        path=(name,),
     )
 
 

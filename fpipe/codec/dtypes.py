@@ -29,7 +29,7 @@ _DEEPEST = 32
 _ARRAY = re.compile(r"[<>|]([?biufcSUV]\d{1,9}|[mM]8(\[[0-9a-zA-Z]{1,20}\])?)")
 
 
-def column_type_tree(dtype: pl.DataType) -> Tree:
+def column_type_tree(dtype: Any) -> Tree:
     """Return a polars dtype as plain lists.
 
     Raises:
@@ -39,6 +39,8 @@ def column_type_tree(dtype: pl.DataType) -> Tree:
         >>> column_type_tree(pl.List(pl.Enum(["a", "b"])))
         ['List', ['Enum', ['a', 'b']]]
     """
+    if isinstance(dtype, type):
+        dtype = dtype()
     name = type(dtype).__name__
     if name in _SIMPLE:
         return [name]

@@ -18,7 +18,7 @@ import torch
 
 from fpipe.codec.archive import damaged
 from fpipe.codec.dtypes import array_type, array_type_tree, column_type, column_type_tree
-from fpipe.codec.store import DTYPES, Reader, Writer, check_scalar, frame_of
+from fpipe.codec.store import Reader, Writer, check_scalar, frame_of
 from fpipe.codec.trust import Catalogue, resolve, type_name, type_of
 from fpipe.core.errors import CodecError
 from fpipe.core.parameter import REQUIRED
@@ -131,8 +131,8 @@ def _read_zone(given: Any) -> datetime.tzinfo | None:
         return zoneinfo.ZoneInfo(given[1])
     offset = datetime.timedelta(microseconds=given[1])
     plain = datetime.timezone(offset)
-    if given[2] == str(datetime.timezone.utc) and not offset:
-        return datetime.timezone.utc
+    if given[2] == str(datetime.UTC) and not offset:
+        return datetime.UTC
     return plain if str(plain) == given[2] else datetime.timezone(offset, given[2])
 
 
@@ -195,10 +195,10 @@ def _read_class(given: str, catalogue: Catalogue) -> type:
     return found
 
 
-_TORCH: dict[str, Any] = DTYPES | {
+_TORCH: dict[str, Any] = {
     str(found): found
     for found in vars(torch).values()
-    if isinstance(found, torch.layout | torch.memory_format)
+    if isinstance(found, torch.dtype | torch.layout | torch.memory_format)
 }
 
 _PATHS = {

@@ -18,9 +18,7 @@ import torch
 
 from fpipe.codec.archive import damaged
 from fpipe.codec.dtypes import array_type, array_type_tree, column_type, column_type_tree
-from fpipe.codec.tables import read_table, write_table
 from fpipe.core.bits import tensor_bytes
-from fpipe.core.errors import CodecError
 
 Array = np.ndarray[Any, Any]
 
@@ -63,7 +61,9 @@ class Writer:
     def table(self, columns: list[pl.Series]) -> list[Any]:
         """Keep columns; return where, and their names and types."""
         types = [[column.name, column_type_tree(column.dtype)] for column in columns]
-        data = write_table(columns)
+        from fpipe.codec import tables  # noqa: PLC0415  pyarrow is loaded where it is needed
+
+        data = tables.write_table(columns)
         key = hashlib.blake2b(data).digest()
         if key not in self._places:
             self._places[key] = len(self._tables)
@@ -123,12 +123,14 @@ class Reader:
 
     def table(self, place: int, types: list[Any]) -> list[pl.Series]:
         """Return columns that were kept."""
+        from fpipe.codec import tables  # noqa: PLC0415  pyarrow is loaded where it is needed
+
         key = ("table", place, repr(types))
         if key not in self._found:
             name = _table_name(place)
             self._unread.discard(name)
             data = self._members[name]
-            columns = read_table(data, [column_type(kind) for _, kind in types])
+            columns = tables.read_table(data, [column_type(kind) for _, kind in types])
             named = zip(columns, types, strict=True)
             self._found[key] = [column.alias(name) for column, (name, _) in named]
         found: list[pl.Series] = self._found[key]
@@ -151,7 +153,11 @@ def frame_of(columns: list[pl.Series], height: int) -> pl.DataFrame:
     """Return columns as a frame of a height (which a frame without columns has too)."""
     if not 0 <= height <= _MOST_ROWS or any(column.len() != height for column in columns):
         raise damaged("a table has another height than declared", f"{height:,} rows")
-    return pl.DataFrame(columns) if columns else pl.DataFrame(height=height)
+    named = {column.name: column for column in columns}
+    if len(named) < len(columns):
+        raise damaged("a table has two columns of one name", ", ".join(named)[:80])
+    # By name: from a list of columns polars would rename one that is called "".
+    return pl.DataFrame(named) if columns else pl.DataFrame(height=height)
 
 
 def _table_name(place: int) -> str:
@@ -206,9 +212,7 @@ def check_scalar(data: bytes, kind: Any) -> np.generic:
     """
     dtype = array_type(kind)
     if len(data) != dtype.itemsize:
-        raise CodecError(
-            "a number has another size than its type.", expected=dtype.itemsize, got=len(data)
-        )
+        raise damaged("a number has another size than its type", f"{len(data)} bytes")
     whole = np.frombuffer(bytearray(data), dtype) if data else np.zeros(1, dtype)
     _check_cells(whole)
     found: np.generic = whole[0]

@@ -8,6 +8,7 @@ type of a column stands in the document.
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -115,27 +116,12 @@ def _table(data: bytes, at: int, *, root: bool = True) -> dict[int, int]:
 
 def _storage(dtype: pl.DataType) -> Any:
     """Return the Arrow type that columns of a type are kept in."""
-    if isinstance(dtype, pl.Null) or (isinstance(dtype, pl.Struct) and not dtype.fields):
-        return pa.bool_()
-    if isinstance(dtype, pl.String | pl.Categorical | pl.Int128 | pl.UInt128):
-        return pa.large_string()
-    if isinstance(dtype, pl.Enum):
-        return _PLAIN[type(_codes_type(dtype))]
-    if isinstance(dtype, pl.List):
-        return pa.large_list(_storage(_inner(dtype)))
-    if isinstance(dtype, pl.Array):
-        return pa.list_(_storage(_inner(dtype)), dtype.size)
     if isinstance(dtype, pl.Struct):
-        return pa.struct(
-            [pa.field(str(i), _storage(_of(f.dtype))) for i, f in enumerate(dtype.fields)]
-        )
-    if isinstance(dtype, pl.Decimal):
-        return pa.decimal128(dtype.precision, dtype.scale)
-    if isinstance(dtype, pl.Datetime):
-        return pa.timestamp(dtype.time_unit, dtype.time_zone)
-    if isinstance(dtype, pl.Duration):
-        return pa.duration(dtype.time_unit)
-    return _PLAIN[type(dtype)]
+        members = [(str(i), _storage(_of(f.dtype))) for i, f in enumerate(dtype.fields)]
+        # A struct without fields would be a number of rows that nothing stands for.
+        return pa.struct(members) if members else pa.bool_()
+    found = _PLAIN.get(type(dtype))
+    return _SET[type(dtype)](dtype) if found is None else found
 
 
 def _codes_type(dtype: pl.Enum) -> pl.DataType:
@@ -270,9 +256,7 @@ def _logical(array: Any, dtype: pl.DataType) -> Any:
 def _rebuilt(array: Any, kind: Any, children: list[Any]) -> Any:
     own = 2 if isinstance(kind, pa.LargeListType) else 1
     buffers = array.buffers()[:own]
-    return pa.Array.from_buffers(
-        kind, len(array), buffers, offset=array.offset, children=children
-    )
+    return pa.Array.from_buffers(kind, len(array), buffers, offset=array.offset, children=children)
 
 
 def _mask(array: Any) -> Any:
@@ -313,7 +297,23 @@ _PLAIN: dict[Any, Any] = {
     pl.Float32: pa.float32(),
     pl.Float64: pa.float64(),
     pl.Boolean: pa.bool_(),
+    pl.Null: pa.bool_(),
+    pl.String: pa.large_string(),
+    pl.Categorical: pa.large_string(),
+    pl.Int128: pa.large_string(),
+    pl.UInt128: pa.large_string(),
     pl.Binary: pa.large_binary(),
     pl.Date: pa.date32(),
     pl.Time: pa.time64("ns"),
 }
+"""The storage of types without settings, or whose settings the document holds."""
+
+_SET: dict[Any, Callable[[Any], Any]] = {
+    pl.Enum: lambda dtype: _PLAIN[type(_codes_type(dtype))],
+    pl.List: lambda dtype: pa.large_list(_storage(_inner(dtype))),
+    pl.Array: lambda dtype: pa.list_(_storage(_inner(dtype)), dtype.size),
+    pl.Decimal: lambda dtype: pa.decimal128(dtype.precision, dtype.scale),
+    pl.Datetime: lambda dtype: pa.timestamp(dtype.time_unit, dtype.time_zone),
+    pl.Duration: lambda dtype: pa.duration(dtype.time_unit),
+}
+"""The storage of types by their settings."""

@@ -94,7 +94,13 @@ def type_name(cls: type) -> str:
     """
     package, _, rest = cls.__module__.partition(".")
     room = rest.partition(".")[0]
-    if package == "fpipe" and room not in ("", "testing") and "." not in cls.__qualname__:
+    named = attrs.has(cls) or not issubclass(cls, tuple)
+    if (
+        package == "fpipe"
+        and room not in ("", "testing")
+        and cls.__qualname__.isidentifier()
+        and named
+    ):
         return f"{room}.{cls.__name__}"
     return path_of(cls)
 
@@ -155,7 +161,10 @@ def _imported(module: str, names: list[str], path: str) -> Any:
             found = vars(found)[name] if isinstance(found, ModuleType) else getattr(found, name)
             if isinstance(found, ModuleType) or (name != names[-1] and not isinstance(found, type)):
                 raise _not_allowed(path, f"a path through {type(found).__name__} '{name}'")
-    except (ImportError, AttributeError, KeyError) as error:
+    except CodecError:
+        raise
+    except Exception as error:
+        # Importing may fail in any way, torchvision beside another build of torch for one.
         raise CodecError(
             f"the file refers to '{path[:80]}', which cannot be imported.",
             expected="code that is installed",
@@ -176,4 +185,5 @@ def _not_allowed(path: str, got: str) -> CodecError:
 
 
 def _is_value(cls: type) -> bool:
-    return attrs.has(cls) and getattr(cls, "__setattr__", None) is not object.__setattr__
+    frozen = attrs.has(cls) and cls.__setattr__ is not object.__setattr__
+    return frozen or (issubclass(cls, tuple) and hasattr(cls, "_fields"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -143,11 +143,9 @@ def _by_name(found: Parts) -> dict[Any, tuple[Any, Any]]:
 
 
 def _described(left: Any, right: Any) -> str:
-    for kind, describe in ((torch.Tensor, _tensors), (np.ndarray, _arrays), (pl.Series, _columns)):
+    for kind, describe in _DESCRIBED:
         if isinstance(left, kind) and isinstance(right, kind):
             return describe(left, right)
-    if isinstance(left, pl.DataFrame) and isinstance(right, pl.DataFrame):
-        return _frames(left, right)
     return f"{_shown(left)} → {_shown(right)}"
 
 
@@ -242,3 +240,12 @@ def _shown(side: Any) -> str:
         return f"table of {side.height:,} rows, {side.width} columns"
     text = " ".join(repr(side).split())
     return text if len(text) <= _WIDTH else f"{text[: _WIDTH - 2]} …"
+
+
+_DESCRIBED: tuple[tuple[type, Callable[[Any, Any], str]], ...] = (
+    (torch.Tensor, _tensors),
+    (np.ndarray, _arrays),
+    (pl.Series, _columns),
+    (pl.DataFrame, _frames),
+)
+"""How two sides of one kind are told apart."""

@@ -87,15 +87,26 @@ def integer(low: int | None = None, high: int | None = None) -> Check:
     return Check(words, lambda x: _is_int(x) and _inside(x, low, high))
 
 
-def number(low: float | None = None, high: float | None = None, *, above: bool = False) -> Check:
-    """Accept a finite number in ``[low, high]``; with ``above`` the lower end is excluded."""
+def number(
+    low: float | None = None,
+    high: float | None = None,
+    *,
+    above: bool = False,
+    infinite: bool = False,
+) -> Check:
+    """Accept a number in ``[low, high]``; with ``above`` the lower end is excluded.
+
+    It must be finite, unless ``infinite``.
+    """
     words = ("a number above " + str(low)) if above else "a number" + _range(low, high)
     if above and high is not None:
         words += f" and at most {high}"
 
     def accepts(x: Any) -> bool:
-        finite = _is_int(x) or (isinstance(x, float) and math.isfinite(x))
-        return finite and _inside(x, low, high) and not (above and x == low)
+        one = _is_int(x) or (
+            isinstance(x, float) and (math.isfinite(x) or (infinite and not math.isnan(x)))
+        )
+        return one and _inside(x, low, high) and not (above and x == low)
 
     return Check(words, accepts)
 

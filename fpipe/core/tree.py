@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import attrs
@@ -92,6 +92,21 @@ def leaves(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[tuple[Any, ...]
         return [(path, value)]
     pairs = zip(found.keys, found.children, strict=True)
     return [leaf for key, child in pairs for leaf in leaves(child, (*path, key))]
+
+
+def within(value: Any) -> Iterator[Any]:
+    """Yield a value and everything that it is made of, in walking order.
+
+    Example:
+        >>> list(within({"a": (1, 2)}))
+        [{'a': (1, 2)}, (1, 2), 1, 2]
+    """
+    waiting = [value]
+    while waiting:
+        one = waiting.pop()
+        yield one
+        found = parts(one)
+        waiting += [] if found is None else reversed(found.children)
 
 
 def fields_of(cls: type) -> tuple[attrs.Attribute[Any], ...]:

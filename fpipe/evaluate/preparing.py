@@ -7,7 +7,9 @@ from typing import NamedTuple
 from fpipe.core.errors import GraphError
 from fpipe.core.key import Key, require_key
 from fpipe.data.task import Task
-from fpipe.evaluate.fitting import Validate, check_complete_graph, context_of, entered
+from fpipe.evaluate.fitting import check_complete_graph
+from fpipe.evaluate.surroundings import context_of
+from fpipe.evaluate.validation import Validate, entered
 from fpipe.graph.flow import detach
 from fpipe.graph.graph import Graph, Joinable, as_graph
 from fpipe.graph.interpret import fit_graph
@@ -35,6 +37,7 @@ def prepare(
     validate: Validate = None,
     device: str | None = None,
     interpreter: str = "auto",
+    precision: str = "float32",
 ) -> Prepared:
     """Fit everything before the model and return the training that would follow.
 
@@ -47,6 +50,7 @@ def prepare(
         validate: as in `fit`.
         device: as in `fit`.
         interpreter: as in `fit`.
+        precision: as in `fit`.
 
     Returns:
         ``(run, state)``, for ``fp.fold(run, state, fp.events(run.plan))`` or ``fp.scan``.
@@ -69,10 +73,10 @@ def prepare(
     model = _last_model(whole)
     before = Graph(*normal_form(len(whole.ports), whole.nodes, whole.nodes[-1].sources))
     entering = entered(task, validate, own_key)
-    context = context_of(device, interpreter)
+    context = context_of(device, interpreter, precision=precision)
     _, reached = fit_graph(before, entering, key=own_key, context=context, wanted=True)
     train, valid = detach(reached)
-    numerics = resolve_numerics(interpreter, device)
+    numerics = resolve_numerics(interpreter, device, precision)
     run = model.run(train[0], valid[0] if valid else None, numerics)
     return Prepared(run, initial_state(run, own_key.fold_in(whole.ids[-1]), numerics))
 

@@ -16,10 +16,12 @@ from fpipe.core.key import Key, require_key
 from fpipe.core.value import value
 from fpipe.data.prediction import Prediction, pool
 from fpipe.data.task import Task
-from fpipe.evaluate.fitting import Validate, check_sinks, fit, predict
+from fpipe.evaluate.fitting import fit, predict
 from fpipe.evaluate.partition import check_task
 from fpipe.evaluate.resampling import Resampling, Split
-from fpipe.graph.context import Sink
+from fpipe.evaluate.surroundings import context_of
+from fpipe.evaluate.validation import Validate
+from fpipe.graph.context import Context, Sink
 from fpipe.graph.fitted import Fitted
 from fpipe.graph.graph import Graph, Joinable, as_graph
 from fpipe.measure.score import Measure, UndefinedError, as_measure
@@ -155,6 +157,7 @@ def resample(
     executor: Executor | None = None,
     device: str | None = None,
     interpreter: str = "auto",
+    precision: str = "float32",
     sinks: Sequence[Sink] = (),
 ) -> ResampleResult:
     """Fit a graph on the training rows of every split and predict its test rows.
@@ -169,8 +172,9 @@ def resample(
         keep_fitted: whether the fitted graphs are kept in the result.
         executor: any ``concurrent.futures`` executor, such as ``ThreadPoolExecutor(2)``; by
             default folds run one by one. The results are the same.
-        device: where networks are trained.
+        device: where networks are trained and predict, as in `fit`.
         interpreter: as in `fit`.
+        precision: as in `fit`.
         sinks: where progress is reported (not with an executor of processes).
 
     Returns:
@@ -180,11 +184,16 @@ def resample(
         FpipeError: as in `fit`.
     """
     whole, own_key = as_graph(graph), require_key(key, "resample")
-    check_sinks(sinks)
+    _check_keepers(context_of(device, interpreter, sinks, precision))
     _check_executor(executor)
     _check(task, resampling)
     splits = resampling.splits(task, own_key.fold_in("splits"))
-    settings = {"device": device, "interpreter": interpreter, "sinks": tuple(sinks)}
+    settings = {
+        "device": device,
+        "interpreter": interpreter,
+        "precision": precision,
+        "sinks": tuple(sinks),
+    }
     one = partial(_one_split, whole, task, own_key, validate, keep_fitted, settings, len(splits))
     jobs = list(enumerate(splits))
     done = list(map(one, jobs)) if executor is None else list(executor.map(one, jobs))
@@ -220,6 +229,18 @@ def _check(task: Any, resampling: Any) -> None:
             expected="such as fp.cv(5) or fp.holdout()",
             got=repr(resampling)[:80],
             fix="fp.cv(5)",
+        )
+
+
+def _check_keepers(context: Context) -> None:
+    """Raise ParameterError where a sink would keep many fits as one."""
+    if context.keepers:
+        raise ParameterError(
+            f"{type(context.keepers[0]).__name__} keeps one fit, but a resampling fits many.",
+            expected="sinks that report",
+            got=repr(context.keepers[0]),
+            fix="fit the splits one by one: fp.fit(graph, task.take(split.train), ...), "
+            "with a folder for each",
         )
 
 

@@ -8,8 +8,9 @@ from typing import Any
 from fpipe.core.errors import GraphError, ParameterError, did_you_mean
 from fpipe.core.parameter import REQUIRED, parameter
 from fpipe.core.value import descriptor, evolve
-from fpipe.graph.graph import Graph, Joinable, as_graph, by_name, node
+from fpipe.graph.graph import Graph, Joinable, as_graph, node
 from fpipe.graph.op import Macro
+from fpipe.graph.operator import by_name
 from fpipe.graph.ports import Port
 
 

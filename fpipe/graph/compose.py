@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from fpipe.core.errors import GraphError, did_you_mean
 from fpipe.graph.ports import Node, Port, Source, from_input
@@ -63,6 +64,33 @@ def pick(wiring: _W, which: str | int | tuple[str | int, ...]) -> _W:
     chosen = which if isinstance(which, tuple) else (which,)
     outputs = tuple(wiring.outputs[_position(wiring, one)] for one in chosen)
     return _wired(wiring, len(wiring.ports), wiring.nodes, outputs)
+
+
+def changed(wiring: _W, change: Callable[[Any], Any]) -> _W:
+    """Return the wiring with every operator replaced, those inside other operators first.
+
+    Args:
+        wiring: the wiring.
+        change: operator → what stands in its place; None passes a node by that has one input and
+            one output.
+    """
+    nodes: list[Node] = []
+    place: dict[Source, Source] = {}
+
+    def moved(source: Source) -> Source:
+        return place.get(source, source)
+
+    for position, node in enumerate(wiring.nodes):
+        inner = {prefix: changed(graph, change) for prefix, graph in node.op.graphs().items()}
+        op = change(node.op.with_graphs(inner) if inner else node.op)
+        sources = tuple(map(moved, node.sources))
+        if op is None and len(sources) == len(node.op.outputs) == 1:
+            place[Source(position, 0)] = sources[0]
+            continue
+        for port in range(len(node.op.outputs)):
+            place[Source(position, port)] = Source(len(nodes), port)
+        nodes.append(Node(node.op if op is None else op, sources))
+    return _wired(wiring, len(wiring.ports), tuple(nodes), tuple(map(moved, wiring.outputs)))
 
 
 def _wired(like: _W, inputs: int, nodes: tuple[Node, ...], outputs: tuple[Source, ...]) -> _W:

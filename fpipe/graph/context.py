@@ -21,18 +21,18 @@ class Sink(Protocol):
 class Keeper(Sink, Protocol):
     """A sink that is given whole values as well: what was fitted, and states of training.
 
-    It is told of events of three more kinds: ``"run"`` with the ``record`` of a fit before it
-    begins, ``"fitted"`` with the ``path`` and ``state`` of an operator, and ``"state"`` with the
-    ``path`` and ``state`` of a training and what was just done (``after``).
+    It is told of events of four more kinds: ``"run"`` with the ``record`` of a fit before it
+    begins, ``"fitted"`` with the ``path`` and ``state`` of an operator, ``"state"`` with the
+    ``path`` of a training and where it stands (``state``), and ``"over"`` when the fit has ended,
+    well or not.
     """
 
-    def due(self, after: str, epoch: int, step: int) -> bool:
+    def due(self, after: str, number: int) -> bool:
         """Tell whether the state of training is wanted now.
 
         Args:
-            after: what was just done: ``"batch"``, ``"epoch"`` or ``"end"``.
-            epoch: the present epoch, from 1.
-            step: batches done in all.
+            after: what was just done: ``"batch"`` or ``"epoch"``.
+            number: batches done in all after a batch, else epochs.
         """
 
 

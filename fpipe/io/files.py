@@ -10,6 +10,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 
+UNFINISHED = ".part"
+"""How the names of temporary files end; they begin with a dot."""
+
+
 def write_atomic(path: str | Path, data: bytes) -> None:
     """Write a file so that a reader sees the old content or the new, never a part.
 
@@ -43,7 +47,7 @@ def atomic(path: str | Path) -> Iterator[BinaryIO]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=UNFINISHED, dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
             yield file

@@ -15,10 +15,14 @@ else:
     _rich = True
 
 Event = Mapping[str, object]
-"""What happened, as plain data: ``kind`` ("begin", "epoch", "end", "fold") and what belongs to it.
+"""What happened, as plain data: ``kind`` and what belongs to it; more kinds may come.
 
-``begin, end``: ``path``, ``epochs``. ``epoch``: ``path``, ``epoch`` (from 1), ``epochs``, and one
-number for each measure (``train.loss``, ``valid.loss``; None where it is unknown).
+``begin, epoch, end``: ``path`` of the model, ``epochs`` in all, ``epoch`` (the present one, from 1;
+0 before the first), ``step`` (batches done in all), ``stopped``, and one number for each figure of
+the last epoch (``train.loss``, ``valid.loss``; None where it is unknown); after the beginning the
+learning rate ``lr`` as well, or ``lr.0``, ``lr.1``, … where groups of parameters differ.
+``resume`` (before ``begin``, where training goes on): ``path``, ``epochs``, ``epoch``, ``step``,
+and ``new_callbacks``, the ids of those that start now.
 ``fold``: ``index`` (from 0), ``folds``, ``scores``.
 """
 
@@ -85,6 +89,8 @@ def describe(event: Event) -> str:
         'fold 1/5  rmse 1.25'
         >>> describe({"kind": "begin", "path": "model", "epochs": 3})
         'model: begin'
+        >>> describe({"kind": "resume", "epoch": 3, "step": 40, "new_callbacks": ("ema",)})
+        'resume at epoch 3, step 40; new callbacks: ema'
     """
     kind, path = str(event.get("kind", "event")), event.get("path")
     place = f"{path}: " if path else ""
@@ -96,7 +102,14 @@ def _counted(event: Event) -> str:
         return f" {event.get('epoch')}/{event.get('epochs')}"
     if event.get("kind") == "fold":
         return f" {_whole(event.get('index')) + 1}/{event.get('folds')}"
+    if event.get("kind") == "resume":
+        return f" at epoch {event.get('epoch')}, step {event.get('step')}" + _new_callbacks(event)
     return ""
+
+
+def _new_callbacks(event: Event) -> str:
+    new = event.get("new_callbacks")
+    return f"; new callbacks: {', '.join(map(str, new))}" if new and isinstance(new, tuple) else ""
 
 
 def _numbers(event: Event) -> list[str]:
@@ -129,6 +142,14 @@ class _BarSink:
         self._bars: dict[str, Any] = {}
 
     def emit(self, event: Event) -> None:
+        kind = event.get("kind")
+        if kind in ("begin", "epoch", "end", "fold"):
+            self._move(event)
+        elif kind == "resume":  # a line above the bars: they show where training stands anyway
+            console = self._display.console
+            console.print(describe(event), markup=False, highlight=False, soft_wrap=True)
+
+    def _move(self, event: Event) -> None:
         name = "folds" if event.get("kind") == "fold" else str(event.get("path", "model"))
         if event.get("kind") == "end":
             self._close(name)

@@ -13,8 +13,8 @@ from fpipe.data.kind import Classification
 from fpipe.data.prediction import Prediction, predicted_classes, predicted_numbers
 from fpipe.data.task import Task, check_learnable
 from fpipe.graph.context import Context
-from fpipe.graph.graph import operator
 from fpipe.graph.op import Op
+from fpipe.graph.operator import operator
 from fpipe.graph.ports import Port
 
 

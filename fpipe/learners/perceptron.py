@@ -22,8 +22,9 @@ from fpipe.core.value import descriptor
 from fpipe.data.prediction import Prediction
 from fpipe.data.schema import TaskType
 from fpipe.data.task import Task
-from fpipe.graph.graph import Graph, operator
+from fpipe.graph.graph import Graph
 from fpipe.graph.op import Macro
+from fpipe.graph.operator import operator
 from fpipe.graph.ports import Port
 from fpipe.learners.training import (
     A_LOSS,

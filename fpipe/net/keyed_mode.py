@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -14,11 +15,14 @@ class KeyedMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """While active in this thread, hand a key's generator to every operation that draws.
 
     Operations are recognised by torch's own tag ``nondeterministic_seeded``. One that has no
-    place for a generator raises `StateError`, so that nothing draws unseen.
+    place for a generator raises `StateError`, so that nothing draws unseen. Draws on the CPU have
+    the bits that torch gives when its global generator is in the state of this one. A draw on
+    another device comes from a generator there, whose seed is the first number that this one
+    gives when it is needed.
 
     Args:
-        generator: where the draws come from; private to this mode, which moves it. Without one,
-            whatever draws is refused.
+        generator: where the draws come from, on the CPU; private to this mode, which moves it.
+            Without one, whatever draws is refused.
         own: whether code that brings a generator of its own may draw from that.
         evaluated: the name of code that runs outside training, for the message; None otherwise.
     """
@@ -34,6 +38,7 @@ class KeyedMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._evaluated = evaluated
         self._generator = generator
         self._own = own
+        self._elsewhere: dict[torch.device, torch.Generator] = {}
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Run one operation."""
@@ -58,8 +63,10 @@ class KeyedMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 got="none",
                 fix="draw while training only; there, pass make_draws(planned_draws(...), ...)",
             )
-        if func is torch.ops.aten.native_dropout.default:
-            return self._dropout(*args, **kwargs)
+        generator = self._beside(_device(args, kwargs), self._generator)
+        rewritten = _REWRITTEN.get(func.overloadpacket)
+        if rewritten is not None and not func._overloadname.endswith("out"):  # noqa: SLF001
+            return rewritten(generator, *args, **kwargs)
         keyed = _with_generator(func)
         if keyed is None:
             raise StateError(
@@ -68,22 +75,65 @@ class KeyedMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 got=str(func),
                 fix="use a built-in fpipe layer instead, or a module without it",
             )
-        kwargs["generator"] = self._generator
+        kwargs["generator"] = generator
         return keyed(*args, **kwargs)
 
-    def _dropout(self, x: torch.Tensor, p: float, train: bool | None) -> Any:
-        if not train or p == 0.0:
-            return x.clone(), torch.ones_like(x, dtype=torch.bool)
-        keep = torch.empty(x.shape).bernoulli_(1.0 - p, generator=self._generator).to(x.device)
-        mask = keep.to(torch.bool)
-        return x * keep.to(x.dtype) * (1.0 / (1.0 - p) if p < 1.0 else 0.0), mask
+    def _beside(self, device: torch.device, generator: torch.Generator) -> torch.Generator:
+        """Return a generator for draws on a device."""
+        if device.type in ("cpu", "meta"):
+            return generator
+        if device not in self._elsewhere:
+            made = torch.Generator(device)
+            seed = torch.empty((), dtype=torch.int64).random_(generator=generator)
+            self._elsewhere[device] = made.manual_seed(int(seed))
+        return self._elsewhere[device]
 
+
+def _device(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> torch.device:
+    """Return the device on which an operation draws."""
+    if kwargs.get("device") is not None:
+        return torch.device(kwargs["device"])
+    given = (x.device for x in (*args, *kwargs.values()) if isinstance(x, torch.Tensor))
+    return next(given, torch.device("cpu"))
+
+
+def _dropout(generator: torch.Generator, x: torch.Tensor, p: float, train: bool | None) -> Any:
+    """Drop out as torch does on the CPU: the output and the mask of what is kept."""
+    del train  # where it is False, nothing is drawn
+    mask = torch.empty(x.shape, dtype=torch.bool, device=x.device)
+    mask.bernoulli_(1.0 - p, generator=generator)
+    return x.mul(mask).mul_(1.0 / (1.0 - p) if p < 1.0 else 0.0), mask
+
+
+def _rand_like(generator: torch.Generator, x: torch.Tensor, **options: Any) -> torch.Tensor:
+    return torch.empty_like(x, **options).uniform_(generator=generator)
+
+
+def _randn_like(generator: torch.Generator, x: torch.Tensor, **options: Any) -> torch.Tensor:
+    return torch.empty_like(x, **options).normal_(generator=generator)
+
+
+def _randint_like(
+    generator: torch.Generator, x: torch.Tensor, *bounds: Any, **options: Any
+) -> torch.Tensor:
+    named = [options.pop(name) for name in ("low", "high") if name in options]
+    low, high = [0, *map(int, (*bounds, *named))][-2:]
+    return torch.empty_like(x, **options).random_(low, high, generator=generator)
+
+
+_REWRITTEN: Mapping[Any, Callable[..., Any]] = {
+    torch.ops.aten.native_dropout: _dropout,
+    torch.ops.aten.rand_like: _rand_like,
+    torch.ops.aten.randn_like: _randn_like,
+    torch.ops.aten.randint_like: _randint_like,
+}
+"""Operations that take no generator, or not in every version of torch → what they compute."""
 
 _OVERLOADS = {
     "default": "generator",
     "low": "low_generator",
-    "Tensor": "Tensor_generator",
-    "low_dtype": "low_generator_dtype",
+    "out": "generator_out",
+    "low_out": "low_generator_out",
 }
 """Overload that draws from the global generator → the one that is given a generator."""
 
@@ -100,6 +150,6 @@ def _idle(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
     arguments = func._schema.arguments  # noqa: SLF001
     bound = {a.name: a.default_value for a in arguments if a.has_default_value()}
     bound |= dict(zip((a.name for a in arguments), args, strict=False)) | kwargs
-    if func is torch.ops.aten.native_dropout.default:
-        return bound["train"] is False
-    return any(bound.get(name) == 0.0 for name in ("dropout_p", "dropout"))
+    return bound.get("train") is False or any(
+        bound.get(name) == 0.0 for name in ("dropout_p", "dropout")
+    )

@@ -128,6 +128,14 @@ class Layer:
         del key
         return {}, {}
 
+    def bare_weights(self) -> tuple[Tensors, Tensors]:
+        """Return parameters and buffers on the meta device: shapes and dtypes, no numbers.
+
+        However large the layer is, this takes no memory.
+        """
+        with torch.device("meta"):
+            return self.init(Key(0))
+
     def draws(self, inputs: tuple[Shape, ...]) -> Mapping[str, Draw]:
         """Return what is drawn for a batch of these shapes while training, by name."""
         del inputs

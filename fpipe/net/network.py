@@ -85,8 +85,8 @@ class Network:
         return init_layers(self, {path: key.fold_in(path) for path in self.layers})
 
     def count(self) -> int:
-        """Return the number of parameters."""
-        return sum(count(layer.init(Key(0))[0]) for layer in self.layers.values())
+        """Return the number of parameters; none of them is drawn for it."""
+        return sum(count(layer.bare_weights()[0]) for layer in self.layers.values())
 
     def shapes(self, inputs: Mapping[str, Shape]) -> tuple[Shape, ...]:
         """Return the shapes of the outputs for inputs of these shapes."""
@@ -128,7 +128,7 @@ class Network:
         lines = [f"Network of {self.count():,} parameters ({shown_inputs})"]
         shapes = all_shapes(self, {name: i.shape for name, i in self.inputs.items()})
         for path, layer, *_ in program(self):
-            size = count(layer.init(Key(0))[0])
+            size = count(layer.bare_weights()[0])
             lines.append(f"  {path:<20} {shown(shapes[path][0]):<16} {size:>10,}  {layer!r}")
         return "\n".join(lines)
 

@@ -9,8 +9,9 @@ from fpipe.core.code import Opaque, Ref, as_code
 from fpipe.core.errors import GraphError, ParameterError, ShapeError
 from fpipe.core.parameter import REQUIRED, Check, integer, parameter
 from fpipe.core.value import descriptor, evolve
-from fpipe.graph.graph import Graph, Joinable, Wrap, as_graph, by_name, identity, node, wrap
+from fpipe.graph.graph import Graph, Joinable, Wrap, as_graph, identity, node, wrap
 from fpipe.graph.op import Macro
+from fpipe.graph.operator import by_name
 from fpipe.graph.ports import Node, Port, Source, from_input
 from fpipe.graph.settings import split_head
 from fpipe.graph.wiring import normal_form

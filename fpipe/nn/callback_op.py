@@ -14,7 +14,7 @@ from fpipe.core.tree import fields_of
 from fpipe.core.value import descriptor, evolve
 from fpipe.graph.context import Context
 from fpipe.graph.graph import Graph, node
-from fpipe.graph.op import Op, written
+from fpipe.graph.op import Op
 from fpipe.nn.descriptor import Callbacks, ModelDescriptor, join
 from fpipe.nn.layer_op import DESCRIPTOR, OUTPUT
 from fpipe.train.callback import Callback
@@ -41,15 +41,16 @@ class AddCallbacks(Op):
     def parameters(self) -> dict[str, Any]:
         """The fields of every callback, behind its id."""
         return {
-            f"{name}.{field.name}": getattr(callback, field.name)
+            f"{name}.{path}": held
             for name, callback in self.callbacks
-            for field in fields_of(type(callback))
+            for path, held in callback.parameters().items()
         }
 
     def with_parameters(self, changes: Mapping[str, Any]) -> AddCallbacks:
         """Return the operator with some fields of its callbacks replaced."""
         changed = tuple(
-            (name, evolve(callback, **_below(name, changes))) for name, callback in self.callbacks
+            (name, callback.with_parameters(_below(name, changes)))
+            for name, callback in self.callbacks
         )
         return evolve(self, callbacks=changed)
 
@@ -101,7 +102,7 @@ def _below(name: str, changes: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _written(name: str, callback: Callback) -> str:
-    text = f"{callback.name}({', '.join(written(callback))})"
+    text = f"{callback.name}({', '.join(callback.written())})"
     return text if name == callback.name else f"{name}={text}"
 
 

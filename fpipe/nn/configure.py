@@ -18,7 +18,7 @@ from fpipe.graph.op import Op, written
 from fpipe.measure.loss import LOSSES, Loss, OwnLoss, own_loss
 from fpipe.measure.loss import loss as named_loss
 from fpipe.nn.descriptor import ModelDescriptor, join
-from fpipe.nn.layer_op import DESCRIPTOR, OUTPUT
+from fpipe.nn.layer_op import MANY, OUTPUT
 from fpipe.nn.predicting import coded_classes
 from fpipe.optim.optimizer import Optimizer
 from fpipe.optim.vocabulary import OPTIMIZERS, left_out, optimizer_class
@@ -28,7 +28,7 @@ from fpipe.optim.vocabulary import OPTIMIZERS, left_out, optimizer_class
 class Configure(Op):
     """Sets one part of the descriptor; the part's own fields are its parameters."""
 
-    inputs = (DESCRIPTOR,)
+    inputs = (MANY,)
     outputs = (OUTPUT,)
 
     def part(self) -> Any:
@@ -140,7 +140,9 @@ def loss(loss: Any, *, id: str | None = None, **parameters: Any) -> Graph:
     ``torch.nn.Module`` whose ``forward(outputs, target)`` is called and whose constructor takes the
     parameters. A tensor ``[row]`` or ``[row, 1]`` is one loss per row; a scalar is taken as it
     is, and then rows cannot be weighted. A parameter called ``task`` is given the type of the
-    task (its ``kind`` knows the ``classes``). The network's outputs are ``[row, 1]`` for numbers
+    task (its ``kind`` knows the ``classes``). Of a network with several outputs, such as
+    ``(nn.head() & nn.linear(2)) >> nn.loss(f)``, it is given a tuple of all; the first is what
+    predicts. The network's outputs are ``[row, 1]`` for numbers
     and two classes, else ``[row, class]``; the target is ``[row, 1]`` floating, or ``[row]``
     int64 codes for more than two classes.
 

@@ -16,8 +16,8 @@ from fpipe.data.frame import element_type
 from fpipe.data.schema import TaskType, check_columns, is_categorical, is_numeric
 from fpipe.data.task import Task
 from fpipe.graph.context import Context
-from fpipe.graph.graph import operator
 from fpipe.graph.op import Op
+from fpipe.graph.operator import operator
 from fpipe.graph.ports import Port
 from fpipe.net.network import Input, Wire
 from fpipe.net.shape import Shape

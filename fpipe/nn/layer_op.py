@@ -12,7 +12,7 @@ from fpipe.graph.context import Context
 from fpipe.graph.op import Op
 from fpipe.graph.ports import Port
 from fpipe.net.layer import Dtypes, Layer
-from fpipe.net.shape import Shape, UnknownSizeError
+from fpipe.net.shape import Shape, UnknownSizeError, shown
 from fpipe.nn.descriptor import ModelDescriptor, append, join
 
 DESCRIPTOR = Port("input", ModelDescriptor)
@@ -69,18 +69,18 @@ class LayerOp(Op):
     def fit(self, inputs: tuple[Any, ...], *, key: Key, context: Context) -> Layer:
         """Resolve the layer."""
         del key, context
-        return self._resolved(join(*inputs))
+        return self._resolved(self._entering(inputs))
 
     def apply(
         self, state: Layer, inputs: tuple[Any, ...], *, key: Key, context: Context
     ) -> tuple[Any, ...]:
         """Append the layer."""
-        md = join(*inputs)
+        md = self._entering(inputs)
         return append(md, context.place, state, state.shapes(md.shapes), key)
 
     def infer(self, types: tuple[Any, ...], *, key: Key, context: Context) -> tuple[Any, ...]:
         """Append the layer, or a pending one where sizes or parameters are missing."""
-        md = join(*types)
+        md = self._entering(types)
         unset = any(value is REQUIRED for value in self.parameters().values())
         try:
             layer = self._pending() if unset else self._resolved(md)
@@ -88,6 +88,19 @@ class LayerOp(Op):
         except UnknownSizeError:
             layer, out = self._pending(), self.guesses(md)
         return append(md, context.place, layer, out, key)
+
+    def _entering(self, inputs: tuple[Any, ...]) -> ModelDescriptor:
+        """Return what enters as one; several tensors enter one port only if it takes any number."""
+        md = join(*inputs)
+        if len(md.pointers) != len(inputs) and not self.inputs[-1].variadic:
+            raise ShapeError(
+                f"{self.name} takes {_tensors(len(inputs))} and the network gives "
+                f"{len(md.pointers)}.",
+                expected=_tensors(len(inputs)),
+                got=" and ".join(map(shown, md.shapes)),
+                fix="merge them first, e.g. with nn.merge_cat()",
+            )
+        return md
 
     def _pending(self) -> Layer:
         return Pending(self.name, len(self.outputs))
@@ -102,3 +115,7 @@ class LayerOp(Op):
                 fix="embed the codes first, e.g. with nn.tokenizer_categorical(8)",
             )
         return self.layer(md)
+
+
+def _tensors(count: int) -> str:
+    return "one tensor" if count == 1 else f"{count} tensors"

@@ -11,7 +11,8 @@ from fpipe.core.equality import same
 from fpipe.core.errors import ParameterError
 from fpipe.core.parameter import REQUIRED
 from fpipe.core.value import evolve
-from fpipe.graph.graph import Graph, node, positional_fix, too_many
+from fpipe.graph.graph import Graph, node
+from fpipe.graph.operator import positional_fix, too_many
 from fpipe.net.signature import Signature, signature_of
 from fpipe.nn.layers.foreign import hold
 from fpipe.nn.layers.functions import FunctionOp, check_function, filled, held_defaults

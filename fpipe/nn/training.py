@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 from pyrsistent import PMap
 
-from fpipe.core.errors import DataError, ParameterError, ShapeError
+from fpipe.core.errors import ParameterError
 from fpipe.core.key import Key
 from fpipe.core.parameter import (
     REQUIRED,
@@ -23,27 +22,25 @@ from fpipe.core.parameter import (
 from fpipe.core.value import descriptor, evolve, value
 from fpipe.data.kind import Classification
 from fpipe.data.prediction import Prediction
-from fpipe.data.task import Task, check_learnable
+from fpipe.data.task import check_learnable
 from fpipe.graph.context import Context
-from fpipe.graph.graph import operator
 from fpipe.graph.op import Op
+from fpipe.graph.operator import operator
 from fpipe.graph.ports import Port
-from fpipe.measure.loss import Loss
 from fpipe.measure.score import check_measure, measure
-from fpipe.net.layers.batch_norm import BatchNorm1d
-from fpipe.net.layers.module import Foreign
 from fpipe.net.network import Network
-from fpipe.net.shape import shown
-from fpipe.nn.configure import check_loss
 from fpipe.nn.descriptor import ModelDescriptor
 from fpipe.nn.layer_op import DESCRIPTOR
-from fpipe.nn.predicting import coded_classes, examples, predicted, subject
+from fpipe.nn.model_checks import bound_loss, check_groups, check_output, check_smallest_batch
+from fpipe.nn.predicting import examples, predicted, subject
 from fpipe.nn.scoring import Scorer, TrainScorer
+from fpipe.nn.telling import report, report_resumed, tell, wanted
 from fpipe.train.callback import in_order
 from fpipe.train.fold import fold_to
-from fpipe.train.gradient import evaluate, undrawn
-from fpipe.train.numerics import Numerics, resolve_device, resolve_numerics
-from fpipe.train.plan import EpochEnd, Event, Plan, Validate, events
+from fpipe.train.gradient import evaluate
+from fpipe.train.numerics import Numerics, device_to_apply, resolve_numerics
+from fpipe.train.plan import Plan, events
+from fpipe.train.resuming import continued
 from fpipe.train.run import Run, Stopping
 from fpipe.train.state import TrainState, Weights
 from fpipe.train.step import initial_state
@@ -127,7 +124,7 @@ class Train(Op):
     epochs: int = parameter(default=REQUIRED, check=integer(0))
     batch_size: int = parameter(default=32, check=integer(1))
     patience: int = parameter(default=0, check=integer(0))
-    min_delta: float = parameter(default=0.0, check=number(0.0))
+    min_delta: float = parameter(default=0.0, check=number(0.0, infinite=True))
     monitor: str | None = parameter(default=None, check=optional(text()))
     measures: tuple[str, ...] = parameter(default=(), check=tuple_of(text()), convert=_names)
     weights: str = parameter(default="auto", check=one_of(*_WEIGHTS))
@@ -154,14 +151,23 @@ class Train(Op):
             requests.get("precision", "float32"),
         )
         run = self.run(inputs[0], valid[0] if valid else None, numerics)
-        state = initial_state(run, key, numerics)
-        self._report(context, "begin", state)
-        for reached, _ in fold_to(run, state, events(run.plan), partial(_ends_epoch, run.plan)):
-            if reached.cursor.epoch > state.cursor.epoch:
-                self._report(context, "epoch", reached)
-            state = reached
-        self._report(context, "end", state)
+        state = self._start(run, key, numerics, context)
+        report(context, "begin", run.plan, state)
+        told = wanted(run, context)
+        for moved, event in fold_to(run, state, events(run.plan, state.cursor), told):
+            state = moved
+            tell(run, context, state, event)
+        report(context, "end", run.plan, state)
         return TrainedModel(run.network, state, run.predict_batch)
+
+    def _start(self, run: Run, key: Key, numerics: Numerics, context: Context) -> TrainState:
+        """Return the state to begin with: where training stood, if it has begun before."""
+        fresh = initial_state(run, key, numerics)
+        reached = context.reached.get(context.place)
+        if reached is None:
+            return fresh
+        report_resumed(context, run, reached)
+        return continued(run, fresh, reached)
 
     def run(self, md: ModelDescriptor, valid: ModelDescriptor | None, numerics: Numerics) -> Run:
         """Return what training reads: the fold can then be done by hand.
@@ -187,14 +193,14 @@ class Train(Op):
             accumulate=self.accumulate,
         )
         network = md.network()
-        _check_smallest_batch(network, plan)
+        check_smallest_batch(network, plan)
         scored = valid if self.measures else None
         scorer = None if scored is None else Scorer(subject(scored), self.measures)
         held = None if valid is None else examples(valid, numerics.dtype, numerics.device)
         return Run(
             network=network,
             keys=md.keys,
-            loss=_bound(loss, task),
+            loss=bound_loss(loss, task),
             optimizer=optimizer,
             plan=plan,
             train=examples(md, numerics.dtype, numerics.device),
@@ -209,9 +215,9 @@ class Train(Op):
     def apply(
         self, state: TrainedModel, inputs: tuple[Any, ...], *, key: Key, context: Context
     ) -> tuple[Any, ...]:
-        """Predict."""
+        """Predict, where nothing else is asked on the device of the training."""
         del key
-        device = resolve_device(context.requests.get("device"))
+        device = device_to_apply(context.requests.get("device"), state.state.numerics.device)
         numerics = evolve(state.state.numerics, device=device)
         rows = examples(inputs[0], numerics.dtype)
         weights = state.weights.on(device)
@@ -222,6 +228,7 @@ class Train(Op):
         """A prediction."""
         del key, context
         self._configured(types[0])
+        check_groups(types[0])
         self._check_measures(types[0])
         self._watched()
         return (Prediction,)
@@ -235,7 +242,7 @@ class Train(Op):
                     got="none",
                     fix=f"… >> {example} >> nn.model(...)",
                 )
-        _check_output(md)
+        check_output(md)
         return md.loss, md.optimizer
 
     def _check_measures(self, md: ModelDescriptor) -> None:
@@ -271,67 +278,5 @@ class Train(Op):
         minimize = watched == "loss" or measure(watched).smaller_is_better()
         return Stopping(watched, minimize, self.patience, self.min_delta, keep)
 
-    def _report(self, context: Context, kind: str, state: TrainState) -> None:
-        last = dict(state.history[-1]) if state.history else {}
-        event = {**last, "kind": kind, "path": context.place, "epochs": self.epochs}
-        for sink in context.sinks:
-            sink.emit({**event, "epoch": state.cursor.epoch, "stopped": state.stopped})
-
 
 model = operator(Train)
-
-
-def _ends_epoch(plan: Plan, event: Event) -> bool:
-    """Tell whether an event is the last of an epoch."""
-    judged = isinstance(event, EpochEnd) and plan.validates and plan.evaluates(event.epoch)
-    return isinstance(event, Validate) or (isinstance(event, EpochEnd) and not judged)
-
-
-def _bound(loss: Loss, task: Task) -> Loss:
-    """Return the loss that knows the classes of a task by their codes."""
-    check_loss(loss, task.kind)
-    classes = coded_classes(task.kind)
-    if not loss.foreign:
-        return loss.bound(classes, task.outline())
-    with undrawn(loss):
-        return loss.bound(classes, task.outline())
-
-
-def _check_output(md: ModelDescriptor) -> None:
-    """Raise where the network is known to give another number of outputs than the task needs."""
-    shapes = [pointer.shape for pointer in md.pointers]
-    if md.subject is None:
-        return
-    size, kind = md.subject.kind.output_size, md.subject.kind.name
-    several = md.loss is not None and md.loss.foreign
-    fits = bool(shapes) and len(shapes[0]) == 2 and shapes[0][1] in (None, size)
-    fits = fits and (several or len(shapes) == 1)
-    if not fits:
-        raise ShapeError(
-            f"the network gives {' and '.join(map(shown, shapes))} for a {kind}.",
-            expected=f"(?, {size})",
-            got=" and ".join(map(shown, shapes)),
-            fix=_output_fix(md, size),
-        )
-
-
-def _output_fix(md: ModelDescriptor, size: int) -> str:
-    """Return what gives the right number of outputs; a module of the user's can do so itself."""
-    last = [md.layers.get(pointer.wire.source) for pointer in md.pointers]
-    if len(last) == 1 and isinstance(last[0], Foreign):
-        name = last[0].code.name
-        return f"let {name} give {size} outputs, as task.kind.output_size tells, or add nn.head()"
-    return "end the network with nn.head()"
-
-
-def _check_smallest_batch(network: Network, plan: Plan) -> None:
-    rest = plan.rows % plan.batch_size
-    alone = plan.batch_size == 1 or (rest == 1 and not plan.drop_last)
-    norms = [path for path, layer in network.layers.items() if isinstance(layer, BatchNorm1d)]
-    if alone and norms and plan.epochs:
-        raise DataError(
-            f"'{min(norms)}' cannot normalise a training batch of one row.",
-            expected="at least 2 rows in every batch",
-            got=f"{plan.rows} rows in batches of {plan.batch_size} leave a batch of one",
-            fix="use another batch_size, or nn.model(..., drop_last=True)",
-        )

@@ -16,7 +16,7 @@ from fpipe.data.kind import Classification
 from fpipe.data.schema import TaskType
 from fpipe.data.task import Rows, Task
 from fpipe.graph.context import Context
-from fpipe.graph.graph import operator
+from fpipe.graph.operator import operator
 from fpipe.ops.selector import View
 from fpipe.ops.task_op import TaskOp
 

@@ -10,7 +10,7 @@ from fpipe.core.value import descriptor
 from fpipe.data.schema import TaskType, check_columns
 from fpipe.data.schema import levels as levels_of
 from fpipe.data.task import Task
-from fpipe.graph.graph import operator
+from fpipe.graph.operator import operator
 from fpipe.ops.column_op import Learned, forgotten
 from fpipe.ops.encoding import Levelled
 from fpipe.ops.level_sets import joined_levels, with_levels

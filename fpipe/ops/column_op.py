@@ -13,7 +13,8 @@ from fpipe.core.parameter import instance_of, optional, parameter
 from fpipe.core.value import descriptor, evolve
 from fpipe.data.schema import TaskType, check_columns
 from fpipe.data.task import Task
-from fpipe.ops.selector import Bounds, Selector, View, as_selector, known_choice, numeric
+from fpipe.ops.feature_selector import numeric
+from fpipe.ops.selector import Bounds, Selector, View, as_selector, known_choice
 from fpipe.ops.task_op import TaskOp
 
 

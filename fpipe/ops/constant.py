@@ -12,10 +12,10 @@ from fpipe.core.parameter import boolean, number, parameter
 from fpipe.core.value import descriptor
 from fpipe.data.schema import TaskType, is_numeric
 from fpipe.data.task import Task
-from fpipe.graph.graph import operator
+from fpipe.graph.operator import operator
 from fpipe.ops.column_op import ColumnOp, as_float, forgotten
+from fpipe.ops.feature_selector import categorical, numeric, temporal
 from fpipe.ops.finite import check_finite, first_infinite
-from fpipe.ops.selector import categorical, numeric, temporal
 
 
 @descriptor

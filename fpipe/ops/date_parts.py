@@ -12,10 +12,10 @@ from fpipe.core.parameter import boolean, one_of, optional, parameter, tuple_of
 from fpipe.core.value import descriptor
 from fpipe.data.schema import TaskType, check_columns
 from fpipe.data.task import Task
-from fpipe.graph.graph import operator
+from fpipe.graph.operator import operator
 from fpipe.ops.column_op import ColumnOp, Learned, forgotten
+from fpipe.ops.feature_selector import dates
 from fpipe.ops.naming import check_free
-from fpipe.ops.selector import dates
 
 Part = Callable[[pl.Expr], pl.Expr]
 

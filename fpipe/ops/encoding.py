@@ -12,11 +12,12 @@ from fpipe.core.value import descriptor
 from fpipe.data.schema import TaskType, check_columns
 from fpipe.data.schema import levels as levels_of
 from fpipe.data.task import Task
-from fpipe.graph.graph import operator
+from fpipe.graph.operator import operator
 from fpipe.ops.column_op import ColumnOp, Learned, forgotten
+from fpipe.ops.feature_selector import boolean, levels
 from fpipe.ops.level_sets import check_seen, with_levels
 from fpipe.ops.naming import check_free
-from fpipe.ops.selector import Selector, boolean, levels
+from fpipe.ops.selector import Selector
 
 
 @descriptor

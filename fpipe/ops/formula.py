@@ -70,14 +70,57 @@ def as_formula(expression: Any) -> AnyFormula:
     text = _written(expression)
     if text is None:
         return Opaque(expression)
-    if _holds(json.loads(text), "Selector"):
+    tree = json.loads(text)
+    if _holds(tree, "Selector"):
         raise ParameterError(
             "an expression takes columns by a pattern or type, which could reach the target.",
             expected="columns by name",
             got=str(expression)[:80],
             fix='name them, e.g. pl.sum_horizontal("a", "b")',
         )
-    return Opaque(expression) if _holds(json.loads(text), "AnonymousFunction") else Formula(text)
+    return Opaque(expression) if code_in(tree) else Formula(text)
+
+
+def code_in(tree: Any) -> str | None:
+    """Return the name of a part of an expression that calls code of others, or None.
+
+    Polars writes a Python function as the bytes of its pickle: for the rows, for the names of
+    columns or of fields, for windows and folds alike. So bytes that are no constant are code.
+
+    Args:
+        tree: the expression, as JSON gives it.
+
+    Example:
+        >>> code_in({"RenameAlias": {"expr": {"Column": "a"}, "function": {"Map": [128, 4]}}})
+        'Map'
+    """
+    waiting: list[tuple[str, Any]] = [("", tree)]
+    while waiting:
+        name, part = waiting.pop()
+        if isinstance(part, dict):
+            foreign = [key for key in part if key == "Map" or any(w in key for w in _FOREIGN)]
+            if foreign:
+                return str(foreign[0])
+            waiting.extend(part.items())
+        elif are_bytes(part):
+            if name not in CONSTANTS:
+                return name
+        elif isinstance(part, list):
+            waiting.extend((name, member) for member in part)
+    return None
+
+
+def are_bytes(part: Any) -> bool:
+    """Tell whether a part of an expression is taken for bytes: many whole numbers in a row."""
+    return isinstance(part, list) and len(part) > _SHORT and set(map(type, part)) == {int}
+
+
+_FOREIGN = ("Anonymous", "Python", "Plugin", "Ffi", "SubPlan")
+_SHORT = 8
+"""How many numbers may stand in a row before they are taken for bytes."""
+
+CONSTANTS = ("Series", "List", "Array", "Binary", "strings")
+"""Where polars writes constants as bytes: as an Arrow stream, or as they are."""
 
 
 def as_recipe(given: Any) -> AnyRecipe:
@@ -129,9 +172,10 @@ def _traced(function: Any) -> AnyRecipe:
     code = as_code(function)
     made = _called(function, code.name, None)
     text = _written(made)
-    if text is None or _holds(json.loads(text), "AnonymousFunction"):
+    tree = None if text is None else json.loads(text)
+    if text is None or code_in(tree):
         return code
-    if not _holds(json.loads(text), "Element"):
+    if not _holds(tree, "Element"):
         raise ParameterError(
             f"{code.name} does not read the column it is given.",
             expected="a function of a polars expression, as in lambda x: x.log1p()",

@@ -13,13 +13,14 @@ from fpipe.core.parameter import REQUIRED, Check, boolean, number, parameter
 from fpipe.core.value import descriptor
 from fpipe.data.schema import check_columns, is_numeric, levels
 from fpipe.data.task import Task
-from fpipe.graph.graph import operator
+from fpipe.graph.operator import operator
 from fpipe.ops.column_op import ColumnOp, Learned, as_float
+from fpipe.ops.feature_selector import boolean as truths
+from fpipe.ops.feature_selector import categorical, numeric
+from fpipe.ops.feature_selector import levels as levelled
 from fpipe.ops.finite import check_finite, first_infinite
 from fpipe.ops.level_sets import joined_levels, with_levels
-from fpipe.ops.selector import Selector, categorical, numeric
-from fpipe.ops.selector import boolean as truths
-from fpipe.ops.selector import levels as levelled
+from fpipe.ops.selector import Selector
 
 Filler = float | int | str | bool
 

@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 
 from fpipe.core.value import descriptor
-from fpipe.graph.graph import operator
+from fpipe.graph.operator import operator
 from fpipe.ops.column_op import as_float
 from fpipe.ops.finite import check_finite, first_infinite
 from fpipe.ops.impute import Filler, Impute

@@ -13,11 +13,11 @@ from fpipe.core.key import Key
 from fpipe.core.value import descriptor, value
 from fpipe.data.schema import check_columns
 from fpipe.data.task import Rows, Task
-from fpipe.graph.graph import operator
+from fpipe.graph.operator import operator
 from fpipe.ops.column_op import ColumnOp, Learned, as_float
+from fpipe.ops.feature_selector import categorical, numeric, temporal
 from fpipe.ops.finite import check_finite, first_infinite
 from fpipe.ops.histogram import counts, pretty, sturges
-from fpipe.ops.selector import categorical, numeric, temporal
 
 
 @descriptor

@@ -21,7 +21,8 @@ from fpipe.graph.graph import Graph, Joinable, as_graph, node
 from fpipe.graph.interpret import infer_graph
 from fpipe.graph.op import MacroState
 from fpipe.ops.column_op import ColumnOp, as_float
-from fpipe.ops.selector import Selector, as_selector, categorical, numeric
+from fpipe.ops.feature_selector import categorical, numeric
+from fpipe.ops.selector import Selector, as_selector
 from fpipe.ops.stacking import check_predicts, fitted_inside, predicted_inside
 from fpipe.ops.task_op import TaskOp
 

@@ -9,10 +9,10 @@ from fpipe.core.parameter import one_of, parameter
 from fpipe.core.value import descriptor, evolve
 from fpipe.data.schema import TaskType, check_columns
 from fpipe.data.task import Task
-from fpipe.graph.graph import operator
+from fpipe.graph.operator import operator
 from fpipe.ops.column_op import ColumnOp, Learned
+from fpipe.ops.feature_selector import everything
 from fpipe.ops.naming import check_free
-from fpipe.ops.selector import everything
 
 
 @descriptor

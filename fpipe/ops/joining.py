@@ -14,8 +14,9 @@ from fpipe.core.value import descriptor, evolve
 from fpipe.data.schema import TaskType
 from fpipe.data.task import Task
 from fpipe.graph.context import Context
-from fpipe.graph.graph import Graph, operator
+from fpipe.graph.graph import Graph
 from fpipe.graph.op import Op
+from fpipe.graph.operator import operator
 from fpipe.graph.ports import Port, from_input
 from fpipe.ops.selector import View
 

@@ -13,7 +13,7 @@ from fpipe.core.key import Key
 from fpipe.core.parameter import boolean, integer, number, one_of, optional, parameter
 from fpipe.core.value import descriptor
 from fpipe.data.task import Task
-from fpipe.graph.graph import operator
+from fpipe.graph.operator import operator
 from fpipe.ops.estimator import Matrix, matrix
 from fpipe.ops.fitted_columns import EstimatorColumns, FittedColumns
 

@@ -12,7 +12,7 @@ from fpipe.core.parameter import Check, boolean, parameter
 from fpipe.core.value import descriptor, evolve
 from fpipe.data.schema import TaskType
 from fpipe.data.task import Task
-from fpipe.graph.graph import operator
+from fpipe.graph.operator import operator
 from fpipe.ops.column_op import forgotten
 from fpipe.ops.estimator import call
 from fpipe.ops.fitted_columns import EstimatorColumns, FittedColumns

@@ -16,11 +16,13 @@ from fpipe.core.tree import items
 from fpipe.core.value import descriptor, evolve
 from fpipe.data.schema import TaskType, check_columns
 from fpipe.data.task import Task
-from fpipe.graph.graph import Graph, node, operator
+from fpipe.graph.graph import Graph, node
+from fpipe.graph.operator import operator
 from fpipe.ops.column_op import forgotten
 from fpipe.ops.computing import Computing, check_new_name
+from fpipe.ops.feature_selector import numeric
 from fpipe.ops.formula import AnyFormula, AnyRecipe, Formula, as_formula, as_recipe, on_column
-from fpipe.ops.selector import Selector, View, as_selector, numeric
+from fpipe.ops.selector import Selector, View, as_selector
 from fpipe.ops.task_op import TaskOp
 
 _RESERVED = ("id", "drop", "overrides")

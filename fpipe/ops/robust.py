@@ -11,10 +11,11 @@ from fpipe.core.parameter import boolean, integer, parameter
 from fpipe.core.value import descriptor
 from fpipe.data.schema import TaskType
 from fpipe.data.task import Task
-from fpipe.graph.graph import Graph, identity, operator
+from fpipe.graph.graph import Graph, identity
 from fpipe.graph.op import Macro
+from fpipe.graph.operator import operator
 from fpipe.graph.ports import Port
-from fpipe.ops import selector
+from fpipe.ops import feature_selector
 from fpipe.ops.collapse import collapse_levels
 from fpipe.ops.constant import remove_constants
 from fpipe.ops.date_parts import date_features
@@ -117,13 +118,13 @@ class Robustify(Macro):
 
 robustify = operator(Robustify)
 
-_INDICATED = selector.numeric() | selector.boolean() | selector.temporal()
+_INDICATED = feature_selector.numeric() | feature_selector.boolean() | feature_selector.temporal()
 _KINDS = {
-    "numbers": selector.numeric(),
-    "truths": selector.boolean(),
-    "levels": selector.levels(),
-    "dates": selector.dates(),
-    "clocks": selector.temporal() & ~selector.dates(),
+    "numbers": feature_selector.numeric(),
+    "truths": feature_selector.boolean(),
+    "levels": feature_selector.levels(),
+    "dates": feature_selector.dates(),
+    "clocks": feature_selector.temporal() & ~feature_selector.dates(),
 }
 
 

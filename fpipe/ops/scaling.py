@@ -10,7 +10,7 @@ import polars as pl
 from fpipe.core.errors import DataError, ParameterError
 from fpipe.core.parameter import boolean, number, parameter
 from fpipe.core.value import descriptor
-from fpipe.graph.graph import operator
+from fpipe.graph.operator import operator
 from fpipe.ops.column_op import ColumnOp, as_float
 from fpipe.ops.finite import check_finite, first_infinite
 

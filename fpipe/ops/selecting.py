@@ -12,7 +12,8 @@ from fpipe.core.parameter import REQUIRED, instance_of, parameter
 from fpipe.core.value import descriptor
 from fpipe.data.schema import TaskType
 from fpipe.data.task import Task
-from fpipe.graph.graph import Graph, operator
+from fpipe.graph.graph import Graph
+from fpipe.graph.operator import operator
 from fpipe.ops.selector import Selector, as_selector
 from fpipe.ops.task_op import TaskOp
 

@@ -75,8 +75,9 @@ class OutOfFold(TaskOp):
             others = np.setdiff1d(np.arange(task.n_rows), rows)
             own = key.fold_in(fold)
             learned_from = self._validated(task.take(others), own)
-            found = fitted_inside(self.graph, learned_from, own, context)
-            columns[rows] = _numbers(predicted_inside(found, task.take(rows), own, context))
+            inside = context.below(f"[{fold}]")
+            found = fitted_inside(self.graph, learned_from, own, inside)
+            columns[rows] = _numbers(predicted_inside(found, task.take(rows), own, inside))
         return (self._joined(task, columns, context),)
 
     def apply(

@@ -17,7 +17,7 @@ from fpipe.data.kind import Classification
 from fpipe.data.schema import TaskType
 from fpipe.data.target import Affine, Logarithm, Mapped
 from fpipe.data.task import Task
-from fpipe.graph.graph import operator
+from fpipe.graph.operator import operator
 from fpipe.ops.task_op import TaskOp
 
 Numbers = NDArray[np.float64]

@@ -1,1 +1,1 @@
-"""Optimizers as values, run by torch.optim."""
+"""Optimizers and schedules as values, run by torch.optim."""

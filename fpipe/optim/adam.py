@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import torch
+from pyrsistent import pmap
 
 from fpipe.core.parameter import boolean, parameter, real
 from fpipe.core.value import descriptor
 from fpipe.optim.optimizer import Optimizer
 from fpipe.optim.ranges import BETAS, NOT_NEGATIVE, reals
+
+_SLOT_OF = pmap({"amsgrad": "max_exp_avg_sq"})
 
 
 @descriptor
@@ -27,7 +30,8 @@ class Adam(Optimizer):
 
     name = "adam"
     torch_class = torch.optim.Adam
-    slot_of = {"amsgrad": "max_exp_avg_sq"}
+    slots = ("step", "exp_avg", "exp_avg_sq")
+    slot_of = _SLOT_OF
 
     lr: float = parameter(default=1e-3, check=NOT_NEGATIVE, convert=real)
     betas: tuple[float, float] = parameter(default=(0.9, 0.999), check=BETAS, convert=reals)
@@ -53,7 +57,8 @@ class AdamW(Optimizer):
 
     name = "adamw"
     torch_class = torch.optim.AdamW
-    slot_of = {"amsgrad": "max_exp_avg_sq"}
+    slots = ("step", "exp_avg", "exp_avg_sq")
+    slot_of = _SLOT_OF
 
     lr: float = parameter(default=1e-3, check=NOT_NEGATIVE, convert=real)
     betas: tuple[float, float] = parameter(default=(0.9, 0.999), check=BETAS, convert=reals)
@@ -78,6 +83,7 @@ class Adamax(Optimizer):
 
     name = "adamax"
     torch_class = torch.optim.Adamax
+    slots = ("step", "exp_avg", "exp_inf")
 
     lr: float = parameter(default=2e-3, check=NOT_NEGATIVE, convert=real)
     betas: tuple[float, float] = parameter(default=(0.9, 0.999), check=BETAS, convert=reals)
@@ -103,6 +109,7 @@ class NAdam(Optimizer):
 
     name = "nadam"
     torch_class = torch.optim.NAdam
+    slots = ("step", "mu_product", "exp_avg", "exp_avg_sq")
 
     lr: float = parameter(default=2e-3, check=NOT_NEGATIVE, convert=real)
     betas: tuple[float, float] = parameter(default=(0.9, 0.999), check=BETAS, convert=reals)
@@ -129,6 +136,7 @@ class RAdam(Optimizer):
 
     name = "radam"
     torch_class = torch.optim.RAdam
+    slots = ("step", "exp_avg", "exp_avg_sq")
 
     lr: float = parameter(default=1e-3, check=NOT_NEGATIVE, convert=real)
     betas: tuple[float, float] = parameter(default=(0.9, 0.999), check=BETAS, convert=reals)

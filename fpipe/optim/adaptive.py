@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from pyrsistent import pmap
 
 from fpipe.core.parameter import boolean, number, parameter, real
 from fpipe.core.value import descriptor
@@ -27,6 +28,7 @@ class Adagrad(Optimizer):
 
     name = "adagrad"
     torch_class = torch.optim.Adagrad
+    slots = ("step", "sum")
     # torch reads it once, for all parameters, whatever a group says.
     one_for_all = ("initial_accumulator_value",)
 
@@ -53,6 +55,7 @@ class Adadelta(Optimizer):
 
     name = "adadelta"
     torch_class = torch.optim.Adadelta
+    slots = ("step", "square_avg", "acc_delta")
 
     lr: float = parameter(default=1.0, check=NOT_NEGATIVE, convert=real)
     rho: float = parameter(default=0.9, check=SHARE, convert=real)
@@ -78,7 +81,8 @@ class RMSprop(Optimizer):
 
     name = "rmsprop"
     torch_class = torch.optim.RMSprop
-    slot_of = {"momentum": "momentum_buffer", "centered": "grad_avg"}
+    slots = ("step", "square_avg")
+    slot_of = pmap({"momentum": "momentum_buffer", "centered": "grad_avg"})
 
     lr: float = parameter(default=0.01, check=NOT_NEGATIVE, convert=real)
     alpha: float = parameter(default=0.99, check=SHARE, convert=real)
@@ -106,6 +110,7 @@ class Rprop(Optimizer):
 
     name = "rprop"
     torch_class = torch.optim.Rprop
+    slots = ("step", "prev", "step_size")
 
     lr: float = parameter(default=0.01, check=NOT_NEGATIVE, convert=real)
     etas: tuple[float, float] = parameter(default=(0.5, 1.2), check=ETAS, convert=reals)
@@ -135,8 +140,16 @@ class Adafactor(Optimizer):
 
     lr: float = parameter(default=0.01, check=NOT_NEGATIVE, convert=real)
     beta2_decay: float = parameter(default=-0.8, check=number(None, 0.0), convert=real)
-    eps: tuple[float | None, float] = parameter(
-        default=(None, 1e-3), check=EPSILONS, convert=reals
-    )
+    eps: tuple[float | None, float] = parameter(default=(None, 1e-3), check=EPSILONS, convert=reals)
     d: float = parameter(default=1.0, check=number(1.0), convert=real)
     weight_decay: float = parameter(default=0.0, check=NOT_NEGATIVE, convert=real)
+
+    def slots_of(self, shape: tuple[int, ...]) -> tuple[str, ...]:
+        """A matrix has a variance for its rows and one for its columns, all else a whole one."""
+        return ("step", "row_var", "col_var") if len(shape) > 1 else ("step", "variance")
+
+    def slot_shape(self, slot: str, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Rows and columns are the last two dimensions."""
+        if slot == "row_var":
+            return (*shape[:-1], 1)
+        return (*shape[:-2], 1, shape[-1]) if slot == "col_var" else shape

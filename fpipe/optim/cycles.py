@@ -8,7 +8,7 @@ from typing import Any
 from pyrsistent import PMap, pmap
 
 from fpipe.core.code import Opaque, Ref, as_code
-from fpipe.core.errors import StateError
+from fpipe.core.errors import ParameterError, StateError
 from fpipe.core.parameter import (
     Check,
     boolean,
@@ -44,6 +44,24 @@ def _changed(base: PMap[str, Any], lr: float, momentum: float | None) -> PMap[st
     if "betas" in base:
         return pmap({"lr": lr, "betas": (momentum, *base["betas"][1:])})
     return pmap({"lr": lr, "momentum": momentum})
+
+
+def check_total_steps(name: str, total_steps: int | None, total: int, also: str = "") -> None:
+    """Raise ParameterError where a cycle is over before the run is.
+
+    Args:
+        name: of the schedule.
+        total_steps: calls in the cycle; None for those of the run.
+        total: calls in the run.
+        also: what else may mend it, before what to give.
+    """
+    if total_steps is not None and total_steps < total:
+        raise ParameterError(
+            f"{name} is over before the run is.",
+            expected=f"total_steps of at least {total}, as often as the run calls it",
+            got=f"total_steps={total_steps}",
+            fix=f"{also}give total_steps={total}",
+        )
 
 
 @descriptor
@@ -146,7 +164,8 @@ class OneCycle(Curve):
 
     Args:
         max_lr: the highest rate; or one for each parameter group.
-        total_steps: calls in the whole run; None for those that the run has.
+        total_steps: calls in the whole run; None for those that the run has. Of a longer cycle
+            the run sees the beginning; a shorter one is refused.
         pct_start: share of the calls on the way up.
         anneal_strategy: ``"cos"`` or ``"linear"``.
         cycle_momentum: whether the momentum is cycled (the first of ``betas`` where there are
@@ -182,6 +201,16 @@ class OneCycle(Curve):
     def needs_total(self) -> bool:
         """True, unless ``total_steps`` is given."""
         return self.total_steps is None
+
+    def begin(self, base: Settings, total: int) -> Memory:
+        """Return the memory before the first call.
+
+        Raises:
+            ParameterError: as of every schedule; or the run has more calls than ``total_steps``.
+        """
+        memory: Memory = super().begin(base, total)
+        check_total_steps(self.name, self.total_steps, total, "leave total_steps out, or ")
+        return memory
 
     def touches(self, base: Settings) -> tuple[str, ...]:
         """The momentum, where it is cycled."""

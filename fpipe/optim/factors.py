@@ -100,9 +100,7 @@ class Multiplicative(Recurrence):
         """Return the rates of call ``t``."""
         if t == 0:
             return rates
-        return tuple(
-            r * _factor(self.name, self.lr_lambda, i, t) for i, r in enumerate(rates)
-        )
+        return tuple(r * _factor(self.name, self.lr_lambda, i, t) for i, r in enumerate(rates))
 
     def entered(self, memory: Memory, before: Settings) -> tuple[Memory, Settings]:
         """Go on from the rates that another schedule left, as torch does."""

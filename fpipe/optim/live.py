@@ -16,9 +16,7 @@ from fpipe.core.parameter import REQUIRED
 from fpipe.core.tree import items
 from fpipe.optim.dynamo import load_dynamo
 from fpipe.optim.optimizer import Optimizer, OptimizerState, Settings
-
-_COUNTS = ("step", "mu_product", "eta", "mu")
-"""Slots that are one number for a parameter, which torch keeps where it made them."""
+from fpipe.optim.slots import COUNTS, check_remembered
 
 
 class LiveOptimizer:
@@ -32,7 +30,8 @@ class LiveOptimizer:
     Raises:
         ParameterError: a pattern of a group matches nothing, or the optimizer cannot take these
             parameters.
-        StateError: the state is that of another optimizer or of other parameters.
+        StateError: the state is that of another optimizer or of other parameters, or lacks what
+            the optimizer would remember.
 
     Example:
         >>> from fpipe.optim.sgd import SGD
@@ -53,6 +52,7 @@ class LiveOptimizer:
         self._settings = _begun(spec, names, state)
         self._torch = self._built() if self.leaves else None
         self._restore(state)
+        self._check_slots(self._settings)
 
     def step(self, grads: Mapping[str, Tensor | None]) -> None:
         """Update the private parameters; a gradient of None leaves its parameter alone."""
@@ -84,8 +84,7 @@ class LiveOptimizer:
         changed = tuple(
             self._spec.with_settings({**now, **given}).settings() for now, given in pairs
         )
-        for position, now in enumerate(changed):
-            self._check_slots(position, now)
+        self._check_slots(changed)
         self._settings = changed
         if self._torch is not None:
             for group, now in zip(self._torch.param_groups, changed, strict=True):
@@ -129,12 +128,14 @@ class LiveOptimizer:
                     got=name,
                     fix="go on with the network that the state was made with",
                 )
+            check_remembered(self._spec, name, slots, leaf)
             self._torch.state[leaf] = {k: _placed(k, slot, leaf) for k, slot in items(slots)}
 
-    def _check_slots(self, position: int, now: Mapping[str, Any]) -> None:
-        for name, slots in self._slots().items():
-            for setting, slot in self._spec.slot_of.items():
-                if self._group[name] == position and now[setting] and slot not in slots:
+    def _check_slots(self, settings: Settings) -> None:
+        for setting, slot in items(self._spec.slot_of):
+            for name, slots in self._slots().items():
+                now = settings[self._group[name]]
+                if now[setting] and slot not in slots:
                     raise StateError(
                         f"{self._spec.name}: {setting} cannot be switched on once training runs.",
                         expected=f"{setting} from the first step on",
@@ -188,7 +189,7 @@ def _fixed(make: Any) -> Mapping[str, bool]:
 def _placed(name: str, slot: Any, leaf: Tensor) -> Any:
     """Return a copy of a slot where torch would have it: with its parameter, but for counts."""
     copied = _copied(slot)
-    if isinstance(copied, Tensor) and name not in _COUNTS:
+    if isinstance(copied, Tensor) and name not in COUNTS:
         return copied.to(leaf.device)
     return copied
 

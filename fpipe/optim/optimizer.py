@@ -44,7 +44,8 @@ class Optimizer:
     name: ClassVar[str]
     torch_class: ClassVar[type[torch.optim.Optimizer]]
     one_for_all: ClassVar[tuple[str, ...]] = ()
-    slot_of: ClassVar[Mapping[str, str]] = {}
+    slots: ClassVar[tuple[str, ...]] = ()
+    slot_of: ClassVar[PMap[str, str]] = pmap()
 
     groups: Groups = parameter(default=(), check=GROUPS, convert=as_groups, kw_only=True)
 
@@ -58,6 +59,19 @@ class Optimizer:
 
     def check_params(self, params: Mapping[str, Tensor]) -> None:
         """Raise ParameterError where these parameters cannot be optimized this way."""
+
+    def slots_of(self, shape: tuple[int, ...]) -> tuple[str, ...]:
+        """Return the slots that every parameter of a shape has once it was updated.
+
+        Those that depend on a setting are in ``slot_of``.
+        """
+        del shape
+        return self.slots
+
+    def slot_shape(self, slot: str, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the shape of a slot that is more than one number, for a parameter of a shape."""
+        del slot
+        return shape
 
     def settings(self) -> PMap[str, Any]:
         """Return the settings of a parameter that is in no group of its own, by name."""

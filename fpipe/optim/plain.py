@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import types
 from functools import partial
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 from pyrsistent import PMap, PVector, pmap, pvector
 from torch import Tensor
 
+from fpipe.core.equality import same
 from fpipe.core.tree import items
 
 _SCALARS = (type(None), bool, int, float, complex, str, bytes, np.generic)
@@ -72,6 +74,37 @@ def thawed(value: Any) -> Any:
     return value
 
 
-def is_code(thing: Any) -> bool:
-    """Tell whether an object is code, which a constructor makes anew."""
+_UNKNOWN = object()
+
+
+def snapshot(kept: Any) -> tuple[Any, Any]:
+    """Return what is kept, frozen, for `unchanged`; where that cannot be done, a copy of it."""
+    try:
+        return frozen(kept), None
+    except NotPlain:
+        return _UNKNOWN, kept if _is_code(kept) else _copied(kept)
+
+
+def _copied(kept: Any) -> Any:
+    try:
+        return copy.deepcopy(kept)
+    except (TypeError, ValueError, AttributeError):
+        return object()  # equal to nothing: it counts as changed
+
+
+def unchanged(before: tuple[Any, Any], after: tuple[Any, Any]) -> bool:
+    """Tell whether two snapshots show the same; code counts as the same, it is made anew.
+
+    Example:
+        >>> unchanged(snapshot([1]), snapshot([1])), unchanged(snapshot([1]), snapshot([1.0]))
+        (True, False)
+    """
+    if before[0] is not _UNKNOWN and after[0] is not _UNKNOWN:
+        return same(before[0], after[0])
+    if _is_code(before[1]) and _is_code(after[1]):
+        return True
+    return type(before[1]) is type(after[1]) and bool(before[1] == after[1])
+
+
+def _is_code(thing: Any) -> bool:
     return isinstance(thing, _CODE)

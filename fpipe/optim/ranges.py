@@ -45,9 +45,7 @@ STEP_SIZES = Check(
 EPSILONS = Check(
     "two numbers of at least 0; the first may be None",
     lambda x: (
-        _pair(x)
-        and (x[0] is None or NOT_NEGATIVE.accepts(x[0]))
-        and NOT_NEGATIVE.accepts(x[1])
+        _pair(x) and (x[0] is None or NOT_NEGATIVE.accepts(x[0])) and NOT_NEGATIVE.accepts(x[1])
     ),
 )
 """Accepts the two constants of Adafactor."""

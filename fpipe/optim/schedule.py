@@ -8,6 +8,8 @@ from typing import Any, ClassVar
 from pyrsistent import PMap, pmap
 
 from fpipe.core.errors import ParameterError, StateError
+from fpipe.core.parameter import REQUIRED
+from fpipe.core.tree import fields_of
 from fpipe.core.value import descriptor, evolve, value
 from fpipe.optim.optimizer import Settings
 
@@ -34,10 +36,11 @@ class Schedule:
     """How settings of every parameter group change over the calls of a run, as a value.
 
     ``begin`` is called once, with the settings before training; ``at`` once per epoch (or
-    batch), with ``t`` from 0: what it returns for 0 holds in the first. It returns, for every group,
-    the settings that it changes (``lr``, and the momentum where that is cycled) and no others, so
-    that several schedules can govern several settings. It is a pure function of ``begin``'s
-    arguments and ``t``: the memory saves repeated work, and calls may jump and be repeated.
+    batch), with ``t`` from 0: what it returns for 0 holds in the first. It returns, for every
+    group, the settings that it changes (``lr``, and the momentum where that is cycled) and no
+    others, so that several schedules can govern several settings. It is a pure function of the
+    arguments of ``begin`` and ``t``: the memory saves repeated work, and calls may jump and be
+    repeated.
 
     The numbers are those of torch's schedulers, computed in the same order.
     """
@@ -60,6 +63,7 @@ class Schedule:
             ParameterError: what is given per group does not fit the number of groups, or the
                 optimizer has no setting that would be changed.
         """
+        check_set(self)
         for setting in ("lr", *self.touches(base)):
             if any(setting not in group for group in base):
                 raise self._no_setting(setting, base)
@@ -150,6 +154,18 @@ class Recurrence(Schedule):
             t: which call.
         """
         raise NotImplementedError
+
+
+def check_set(schedule: Schedule) -> None:
+    """Raise ParameterError where a parameter without a default has not been given."""
+    for field in fields_of(type(schedule)):
+        if getattr(schedule, field.name) is REQUIRED:
+            raise ParameterError(
+                f"{schedule.name}: {field.name} is not set.",
+                expected=f"a value for {field.name}",
+                got="REQUIRED",
+                fix=f"give {field.name}=...",
+            )
 
 
 def check_call(t: Any) -> None:

@@ -29,4 +29,21 @@ SCHEDULES: tuple[type[Schedule], ...] = (
 )
 """Every schedule that follows steps, by class; `Plateau` follows scores."""
 
-__all__ = ["SCHEDULES", "Plateau", *(cls.__name__ for cls in SCHEDULES)]
+__all__ = [
+    "SCHEDULES",
+    "Constant",
+    "CosineAnnealing",
+    "CosineWarmRestarts",
+    "Cyclic",
+    "Exponential",
+    "Lambda",
+    "Linear",
+    "MultiStep",
+    "Multiplicative",
+    "OneCycle",
+    "Plateau",
+    "Polynomial",
+    "Sequence",
+    "Steps",
+    "TorchSchedule",
+]

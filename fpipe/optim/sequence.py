@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from itertools import pairwise
 from typing import Any
 
 from fpipe.core.errors import ParameterError
 from fpipe.core.parameter import Check, integer, parameter
 from fpipe.core.value import descriptor, evolve, value
 from fpipe.optim.optimizer import Settings
-from fpipe.optim.schedule import Schedule, check_call, merged
+from fpipe.optim.schedule import Schedule, check_call, check_set, merged
 
 _SCHEDULES = Check(
     "a sequence of one schedule or more (plateau follows scores, and is none of them)",
@@ -21,7 +22,7 @@ _MILESTONES = Check(
     lambda x: (
         isinstance(x, tuple)
         and all(map(integer(1).accepts, x))
-        and all(a < b for a, b in zip(x, x[1:], strict=False))
+        and all(a < b for a, b in pairwise(x))
     ),
 )
 
@@ -86,11 +87,12 @@ class Sequence(Schedule):
     @property
     def needs_total(self) -> bool:
         """Whether the last schedule depends on the total; the others end at milestones."""
-        return self.schedules[-1].needs_total
+        return isinstance(self.schedules, tuple) and self.schedules[-1].needs_total
 
     def begin(self, base: Settings, total: int) -> SequenceMemory:
         """Return the memory before the first call; every schedule is checked."""
-        memories = [s.begin(base, self._length(i, total)) for i, s in enumerate(self.schedules)]
+        check_set(self)
+        memories = [s.begin(base, self._calls(i, total)) for i, s in enumerate(self.schedules)]
         return SequenceMemory(base, total, -1, (), memories[0])
 
     def at(self, memory: SequenceMemory, t: int) -> tuple[SequenceMemory, Settings]:
@@ -107,13 +109,16 @@ class Sequence(Schedule):
         position = bisect_right(self.milestones, t)
         schedule, start = self.schedules[position], (0, *self.milestones)[position]
         if t == start and t > 0:
-            fresh = schedule.begin(memory.base, self._length(position, memory.total))
+            fresh = schedule.begin(memory.base, self._calls(position, memory.total))
             inner, now = schedule.entered(fresh, merged(memory.base, memory.now))
         else:
             inner, now = schedule.at(memory.inner, t - start)
         return evolve(memory, t=t, now=now, inner=inner)
 
-    def _length(self, position: int, total: int) -> int:
-        """Return how often a schedule is called."""
+    def _calls(self, position: int, total: int) -> int:
+        """Return how often a schedule is called; one that fills its share is told all of that."""
         bounds = (0, *self.milestones, max(total, *self.milestones, 0))
-        return bounds[position + 1] - bounds[position]
+        start, end = bounds[position : position + 2]
+        if not self.schedules[position].needs_total:
+            end = max(start, min(end, total))  # the run may be over before the milestone
+        return end - start

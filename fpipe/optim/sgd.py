@@ -75,6 +75,7 @@ class ASGD(Optimizer):
 
     name = "asgd"
     torch_class = torch.optim.ASGD
+    slots = ("step", "eta", "mu", "ax")
 
     lr: float = parameter(default=0.01, check=NOT_NEGATIVE, convert=real)
     lambd: float = parameter(default=1e-4, check=NOT_NEGATIVE, convert=real)
@@ -104,6 +105,7 @@ class Muon(Optimizer):
 
     name = "muon"
     torch_class = getattr(torch.optim, "Muon", torch.optim.Optimizer)
+    slots = ("momentum_buffer",)
 
     lr: float = parameter(default=1e-3, check=NOT_NEGATIVE, convert=real)
     weight_decay: float = parameter(default=0.1, check=NOT_NEGATIVE, convert=real)

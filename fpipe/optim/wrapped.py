@@ -12,6 +12,7 @@ from pyrsistent import PMap, pmap
 from torch.optim.lr_scheduler import (
     ChainedScheduler,
     LRScheduler,
+    OneCycleLR,
     ReduceLROnPlateau,
     SequentialLR,
 )
@@ -19,13 +20,14 @@ from torch.optim.lr_scheduler import (
 from fpipe.core.code import Opaque, Ref, as_code
 from fpipe.core.equality import same
 from fpipe.core.errors import ParameterError, StateError, did_you_mean
-from fpipe.core.parameter import Check, parameter
+from fpipe.core.parameter import REQUIRED, Check, parameter
 from fpipe.core.tree import items
 from fpipe.core.value import descriptor, value
+from fpipe.optim.cycles import check_total_steps
 from fpipe.optim.dynamo import load_dynamo
 from fpipe.optim.optimizer import Settings
-from fpipe.optim.plain import NotPlain, frozen, is_code, thawed
-from fpipe.optim.schedule import Schedule, check_call
+from fpipe.optim.plain import NotPlain, frozen, snapshot, thawed, unchanged
+from fpipe.optim.schedule import Schedule, check_call, check_set
 
 _OURS = ("optimizer", "last_epoch")
 """Arguments of every scheduler that are filled in, not given."""
@@ -63,13 +65,13 @@ def _as_options(given: Any) -> Any:
 def _as_option(given: Any) -> Any:
     """Return an argument as a value: functions as code, lists and dicts frozen."""
     if isinstance(given, list | tuple):
-        return frozen_sequence(type(given), map(_as_option, given))
+        return _sequence(type(given), map(_as_option, given))
     if isinstance(given, dict):
         return pmap({name: _as_option(option) for name, option in given.items()})
     return as_code(given) if callable(given) else given
 
 
-def frozen_sequence(kind: type, members: Any) -> Any:
+def _sequence(kind: type, members: Any) -> Any:
     """Return members as a tuple, or as a persistent vector in place of a list."""
     found = tuple(members)
     return found if kind is tuple else frozen([]).extend(found)
@@ -121,6 +123,8 @@ class TorchSchedule(Schedule):
     options: PMap[str, Any] = parameter(default=pmap(), check=_OPTIONS, convert=_as_options)
 
     def __attrs_post_init__(self) -> None:
+        if self.scheduler is REQUIRED:
+            return
         made = self.scheduler.resolve()
         for kind, reason, fix in _ELSEWHERE:
             if issubclass(made, kind):
@@ -134,10 +138,10 @@ class TorchSchedule(Schedule):
 
     def begin(self, base: Settings, total: int) -> TorchMemory:
         """Return the memory before the first call; the scheduler is made once, as a trial."""
-        del total
+        check_set(self)
         memory = TorchMemory(base)
         try:
-            self._made(memory)
+            trial, _ = self._made(memory)
         except (TypeError, ValueError, LookupError, ArithmeticError, AttributeError) as error:
             raise ParameterError(
                 f"{self.scheduler.name} does not take these arguments.",
@@ -145,6 +149,8 @@ class TorchSchedule(Schedule):
                 got=f"{type(error).__name__}: {error}",
                 fix="see its documentation",
             ) from error
+        if type(trial) is OneCycleLR:  # a subclass may go on behind the end
+            check_total_steps("OneCycleLR", trial.total_steps, total)
         return memory
 
     def at(self, memory: TorchMemory, t: int) -> tuple[TorchMemory, Settings]:
@@ -175,7 +181,7 @@ class TorchSchedule(Schedule):
         make: Any = self.scheduler.resolve()
         scheduler: LRScheduler = make(stand, **_options(self.options))
         stand.step()
-        fresh = {name: _snapshot(kept) for name, kept in scheduler.state_dict().items()}
+        fresh = {name: snapshot(kept) for name, kept in scheduler.state_dict().items()}
         if memory.t >= 0:
             for group, written in zip(stand.param_groups, memory.groups, strict=True):
                 group.update(thawed(written))
@@ -187,8 +193,8 @@ class TorchSchedule(Schedule):
         """Return the attributes that a new scheduler would not have, frozen."""
         found = {}
         for name, kept in now.items():
-            after = _snapshot(kept)
-            if name not in fresh or not _unchanged(fresh[name], after):
+            after = snapshot(kept)
+            if name not in fresh or not unchanged(fresh[name], after):
                 try:
                     found[name] = frozen(kept)
                 except NotPlain as error:
@@ -224,13 +230,7 @@ def _check_options(made: Callable[..., Any], options: Mapping[str, Any]) -> None
                 got=f"{name}={options[name]!r}",
                 fix="leave it out: it is filled in" if name in _OURS else did_you_mean(name, names),
             )
-    missing = [
-        name
-        for name in names
-        if known[name].default is inspect.Parameter.empty
-        and known[name].kind not in (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
-        and name not in options
-    ]
+    missing = [name for name in names if _is_needed(known[name]) and name not in options]
     if missing:
         raise ParameterError(
             f"{made.__name__} needs '{missing[0]}'.",
@@ -238,6 +238,11 @@ def _check_options(made: Callable[..., Any], options: Mapping[str, Any]) -> None
             got=", ".join(sorted(options)) or "no arguments",
             fix=f"give {missing[0]}=...",
         )
+
+
+def _is_needed(parameter: inspect.Parameter) -> bool:
+    several = (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL)
+    return parameter.default is parameter.empty and parameter.kind not in several
 
 
 def _options(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -275,29 +280,3 @@ def _as_number(given: Any) -> Any:
         return tuple(map(_as_number, given))
     keeps = given is None or isinstance(given, bool | str)
     return given if keeps else float(given)
-
-
-_UNKNOWN = object()
-
-
-def _snapshot(kept: Any) -> tuple[Any, Any]:
-    """Return what is kept, frozen where that can be done, and beside it a copy."""
-    try:
-        return frozen(kept), None
-    except NotPlain:
-        return _UNKNOWN, kept if is_code(kept) else _copied(kept)
-
-
-def _copied(kept: Any) -> Any:
-    try:
-        return copy.deepcopy(kept)
-    except (TypeError, ValueError, AttributeError):
-        return object()  # equal to nothing: it counts as changed
-
-
-def _unchanged(before: tuple[Any, Any], after: tuple[Any, Any]) -> bool:
-    if before[0] is not _UNKNOWN and after[0] is not _UNKNOWN:
-        return same(before[0], after[0])
-    if is_code(before[1]) and is_code(after[1]):
-        return True
-    return type(before[1]) is type(after[1]) and bool(before[1] == after[1])

@@ -1,5 +1,8 @@
 """Strategies and laws for everyone; needs the extra ``fpipe[testing]``."""
 
+from fpipe.testing.callbacks import callbacks as callbacks
+from fpipe.testing.callbacks import optimizers as optimizers
+from fpipe.testing.callbacks import schedules as schedules
 from fpipe.testing.cases import cases as cases
 from fpipe.testing.checking import LAWS as LAWS
 from fpipe.testing.checking import holds as holds
@@ -13,7 +16,6 @@ from fpipe.testing.networks import networks as networks
 from fpipe.testing.operators import OperatorReport as OperatorReport
 from fpipe.testing.operators import check_op as check_op
 from fpipe.testing.tables import tasks as tasks
-from fpipe.testing.training import optimizers as optimizers
 from fpipe.testing.training import plans as plans
 from fpipe.testing.training import runs as runs
 from fpipe.testing.values import frames as frames

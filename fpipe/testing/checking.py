@@ -10,8 +10,10 @@ from hypothesis.strategies import SearchStrategy
 
 from fpipe.core.law import Law
 from fpipe.testing.cases import cases as cases_of
+from fpipe.testing.laws.callbacks import CALLBACKS
 from fpipe.testing.laws.composition import COMPOSITION
 from fpipe.testing.laws.equality import EQUALITY
+from fpipe.testing.laws.files import FILES
 from fpipe.testing.laws.fit_apply import FIT_APPLY, PREDICTORS, TASK_OPERATORS
 from fpipe.testing.laws.joining import JOINING
 from fpipe.testing.laws.lenses import LENSES
@@ -27,11 +29,13 @@ LAWS: tuple[Law, ...] = (
     *TASK_OPERATORS,
     *PREDICTORS,
     *TRAINING,
+    *CALLBACKS,
     *JOINING,
     *LENSES,
     *EQUALITY,
     *PURITY,
     *RESAMPLING,
+    *FILES,
 )
 """Every law, in reading order."""
 

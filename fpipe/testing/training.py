@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any, NamedTuple
 
 import torch
@@ -11,14 +10,12 @@ from hypothesis.strategies import DrawFn, SearchStrategy
 from pyrsistent import pmap
 
 from fpipe.core.key import Key
+from fpipe.core.value import evolve
 from fpipe.measure.loss import CrossEntropy, Huber, Loss, MeanSquaredError, Quantile, own_loss
-from fpipe.optim.adam import Adam, AdamW
 from fpipe.optim.optimizer import Optimizer
-from fpipe.optim.sgd import SGD
+from fpipe.testing.callbacks import callbacks, optimizers
 from fpipe.testing.networks import networks
 from fpipe.testing.values import keys
-from fpipe.train.callback import Named as Callbacks
-from fpipe.train.clip import ClipGradients
 from fpipe.train.numerics import resolve_numerics
 from fpipe.train.plan import Plan
 from fpipe.train.run import Examples, Run, Stopping
@@ -74,26 +71,6 @@ def plans(
     return _plans(rows, validates, epochs)
 
 
-def optimizers() -> SearchStrategy[Optimizer]:
-    """Every optimizer, with settings that are felt within a few steps."""
-    return st.one_of(
-        st.builds(SGD, lr=st.sampled_from([0.01, 0.1]), momentum=st.sampled_from([0.0, 0.9])),
-        st.builds(Adam, lr=st.just(0.05), amsgrad=st.booleans()),
-        st.builds(AdamW, lr=st.just(0.05), weight_decay=st.sampled_from([0.0, 0.1])),
-    )
-
-
-def callbacks() -> SearchStrategy[Callbacks]:
-    """No callback, or gradients clipped once or twice, by bounds that are felt and that are not."""
-    clips = st.builds(
-        ClipGradients,
-        max_norm=st.sampled_from([0.05, 1.0, 1e6]),
-        norm_type=st.sampled_from([1.0, 2.0, math.inf]),
-    )
-    several = st.lists(clips, max_size=2)
-    return several.map(lambda found: tuple((f"clip{i}", one) for i, one in enumerate(found)))
-
-
 def runs(
     *, plan: SearchStrategy[Plan] | None = None, patience: bool | None = None
 ) -> SearchStrategy[Training]:
@@ -122,6 +99,7 @@ def _plans(
         drop_last=alone or draw(st.booleans()),
         eval_every=draw(st.integers(1, 2)),
         validates=draw(st.booleans()) if validates is None else validates,
+        accumulate=draw(st.sampled_from([1, 1, 2, 3])),
     )
 
 
@@ -134,19 +112,32 @@ def _runs(draw: DrawFn, plan: SearchStrategy[Plan], patience: bool | None) -> Tr
     seed = draw(st.integers(0, 2**20))
     weighted = draw(st.booleans())
     key = draw(keys())
+    names = tuple(sorted(network.init(key)[0]))
+    optimizer = draw(_grouped(names))
+    known = optimizer.settings()
     run = Run(
         network=network,
         keys=pmap({path: key.fold_in("layers").fold_in(path) for path in network.layers}),
         loss=draw(_LOSSES[max(size, 2) if classes else 0]),
-        optimizer=draw(optimizers()),
+        optimizer=optimizer,
         plan=chosen,
         train=_examples(chosen.rows, size, classes, weighted, seed),
         valid=_examples(3, size, classes, weighted, seed + 1) if chosen.validates else None,
         stopping=_stopping(draw, chosen, patience),
         predict_batch=draw(st.integers(1, 4)),
-        callbacks=draw(callbacks()),
+        callbacks=draw(callbacks(names, momentum=not {"momentum", "betas"}.isdisjoint(known))),
     )
     return started(run, key)
+
+
+@st.composite
+def _grouped(draw: DrawFn, names: tuple[str, ...]) -> Optimizer:
+    """Optimizers, some with settings of its own for one parameter."""
+    optimizer = draw(optimizers())
+    if not names or draw(st.integers(0, 2)):
+        return optimizer
+    groups: Any = {draw(st.sampled_from(names)): {"lr": 0.03}}
+    return evolve(optimizer, groups=groups)
 
 
 def started(run: Run, key: Key, interpreter: str = "fast") -> Training:

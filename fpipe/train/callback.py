@@ -5,16 +5,17 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Mapping
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, Self, TypeAlias
 
 from torch import Tensor
 
 from fpipe.core.errors import ParameterError
-from fpipe.core.value import descriptor
+from fpipe.core.tree import fields_of
+from fpipe.core.value import descriptor, evolve
+from fpipe.graph.op import written
 from fpipe.train.moment import Moment
 from fpipe.train.state import Weights
 
-Named: TypeAlias = "tuple[tuple[str, Callback], ...]"
 Gradients: TypeAlias = Mapping[str, Tensor]
 
 
@@ -57,13 +58,35 @@ class Callback:
     name: ClassVar[str] = "callback"
     order: ClassVar[float] = 0.0
     foreign: ClassVar[bool] = True
-    needs_total: ClassVar[bool] = False
+
+    @property
+    def needs_total(self) -> bool:
+        """Whether what it does depends on how long the whole run is."""
+        return False
+
+    def parameters(self) -> dict[str, Any]:
+        """Return its hyper-parameters by name: the fields, unless a class says otherwise."""
+        return {field.name: getattr(self, field.name) for field in fields_of(type(self))}
+
+    def with_parameters(self, changes: Mapping[str, Any]) -> Self:
+        """Return the callback with some hyper-parameters replaced.
+
+        Args:
+            changes: new values by name, as in `parameters`.
+        """
+        return evolve(self, **changes)
+
+    def written(self) -> tuple[str, ...]:
+        """Return the hyper-parameters as one would write them: those that are no default."""
+        return written(self)
 
     def __init_subclass__(cls) -> None:
         """Name a class that does not name itself; refuse what looks like a stage and is none."""
         super().__init_subclass__()
         for name in vars(cls):
             _check_stage(cls, name)
+        if "foreign" not in vars(cls):
+            cls.foreign = True  # also where a ready class is derived from
         if "name" not in vars(cls):
             cls.name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", cls.__name__).lower()
 
@@ -135,6 +158,9 @@ class Callback:
         """
         return weights
 
+
+Named: TypeAlias = tuple[tuple[str, Callback], ...]
+"""Callbacks with their ids, in the order in which they are called."""
 
 HOST_STAGES = (
     "on_begin",

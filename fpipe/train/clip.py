@@ -1,4 +1,4 @@
-"""Clipping of gradients by their total norm."""
+"""Clipping of gradients: by their total norm, or entry by entry."""
 
 from __future__ import annotations
 
@@ -48,6 +48,7 @@ class ClipGradients(Callback):
     """
 
     name: ClassVar[str] = "clip_gradients"
+    foreign: ClassVar[bool] = False
 
     max_norm: float = parameter(default=REQUIRED, check=number(0.0, above=True), convert=_float)
     norm_type: float = parameter(
@@ -69,6 +70,33 @@ class ClipGradients(Callback):
         return state.append(norm.item()), clipped
 
 
+@descriptor
+class ClipValues(Callback):
+    """Clamps every entry of every gradient into an interval around 0.
+
+    Args:
+        max_value: the largest absolute value that is let through, above 0.
+
+    Example:
+        >>> clip = ClipValues(1.0)
+        >>> clip.after_backward(None, {"w": torch.tensor([0.5, -4.0])})[1]["w"]
+        tensor([ 0.5000, -1.0000])
+
+    Source:
+        ``torch.nn.utils.clip_grad_value_``.
+    """
+
+    name: ClassVar[str] = "clip_values"
+    foreign: ClassVar[bool] = False
+
+    max_value: float = parameter(default=REQUIRED, check=number(0.0, above=True), convert=_float)
+
+    def after_backward(self, state: None, gradients: Gradients) -> tuple[None, Gradients]:
+        """Clamp the gradients."""
+        bound = self.max_value
+        return state, {name: tensor.clamp(-bound, bound) for name, tensor in gradients.items()}
+
+
 def clip_gradients(max_norm: float = REQUIRED, norm_type: float = 2.0) -> ClipGradients:
     """Clip gradients by their total norm, and remember the norms.
 
@@ -84,3 +112,19 @@ def clip_gradients(max_norm: float = REQUIRED, norm_type: float = 2.0) -> ClipGr
         ClipGradients(max_norm=5.0, norm_type=2.0)
     """
     return ClipGradients(max_norm, norm_type)
+
+
+def clip_values(max_value: float = REQUIRED) -> ClipValues:
+    """Clamp every entry of every gradient into an interval around 0.
+
+    Args:
+        max_value: the largest absolute value that is let through, above 0.
+
+    Raises:
+        ParameterError: a value is not accepted.
+
+    Example:
+        >>> clip_values(0.5)
+        ClipValues(max_value=0.5)
+    """
+    return ClipValues(max_value)

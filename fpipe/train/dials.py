@@ -22,6 +22,7 @@ def moment(
     cursor: Cursor,
     history: tuple[PMap[str, float], ...],
     params: Mapping[str, Tensor],
+    buffers: Mapping[str, Tensor],
     settings: Settings,
     frozen: frozenset[str],
     stopping: bool,
@@ -43,6 +44,7 @@ def moment(
         monitor=f"valid.{watched.monitor}",
         minimize=watched.minimize,
         params=params,
+        buffers=buffers,
         settings=settings,
         frozen=frozen,
         stopped=stopping,
@@ -50,7 +52,7 @@ def moment(
 
 
 def updates_done(plan: Plan, cursor: Cursor) -> int:
-    """Return how often the parameters were updated in all.
+    """Return how many updates of the parameters were due in all.
 
     Example:
         >>> updates_done(Plan(rows=10, epochs=2, batch_size=2, accumulate=2), Cursor(2, 3, 8))
@@ -71,6 +73,7 @@ def staged_state(run: Run, state: TrainState, stage: str, *, updated: bool = Fal
         state.cursor,
         state.history,
         state.weights.params,
+        state.weights.buffers,
         state.optimizer.settings,
         state.frozen,
         state.stopping,

@@ -125,7 +125,11 @@ class Machine:
         pending = None if run.plan.accumulate == 1 else pended(self._pending, found)
         updates = run.plan.is_update(event.index)
         if updates:
-            grads = found.grads if pending is None else joined(pending, run.loss, found)
+            grads = (
+                found.grads
+                if pending is None
+                else joined(pending, run.loss, found.grads, self._frozen)
+            )
             self._callbacks, self._scale = update(
                 self._live, grads, run.callbacks, self._callbacks, found.buffers, self._scale
             )
@@ -148,6 +152,7 @@ class Machine:
             self._cursor,
             self._rest.history,
             {name: leaf.detach() for name, leaf in self._live.leaves.items()},
+            dict(self._buffers),
             self._live.settings,
             self._frozen,
             self._stopping,

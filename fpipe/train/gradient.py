@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -13,6 +13,7 @@ from fpipe.core.errors import DataError, FpipeError, ShapeError, StateError
 from fpipe.measure.loss import Loss
 from fpipe.net.keyed_mode import KeyedMode
 from fpipe.net.network import Network, Step, execute, program
+from fpipe.net.shape import Shape, shown
 from fpipe.train.numerics import Numerics, autocast
 from fpipe.train.run import Batched, Examples
 from fpipe.train.state import Weights
@@ -97,8 +98,8 @@ def gradient(
     """
     if batch.target is None:
         raise DataError("training needs a target.", fix="fit on a task that has one")
-    with torch.inference_mode(False), torch.enable_grad():
-        with autocast(numerics):
+    with torch.inference_mode(False), torch.enable_grad(), autocast(numerics, layers=False):
+        with computing(numerics):
             outputs, new = execute(
                 steps,
                 network.outputs,
@@ -114,19 +115,12 @@ def gradient(
         scaled = value if scale == 1.0 else value * scale
         found = torch.autograd.grad(scaled, used, allow_unused=True) if used else ()
     grads: dict[str, Tensor | None] = dict.fromkeys(params.taken)
+    # The scale is a power of 2: dividing has the bits of torch, which multiplies by 1 / scale.
     for name, grad in zip(params.learned, found, strict=True):
         grads[name] = grad if grad is None or scale == 1.0 else grad / scale
     detached = {name: tensor.detach() for name, tensor in new.items()}
     share = loss.share(batch.target, batch.weights)
     return Gradient(value.item(), share, grads, detached, outputs[0].detach())
-
-
-def _wide(outputs: tuple[Tensor, ...], numerics: Numerics) -> tuple[Tensor, ...]:
-    """Return outputs in the dtype of the parameters, in which losses and scores are computed."""
-    return tuple(
-        x.to(numerics.dtype) if x.is_floating_point() and x.dtype != numerics.dtype else x
-        for x in outputs
-    )
 
 
 def loss_value(
@@ -146,16 +140,34 @@ def loss_value(
     """
     if not loss.foreign:
         if len(outputs) != 1:
-            raise ShapeError(
-                f"the network has {len(outputs)} outputs and the loss {loss.title} takes one.",
-                expected="one output, or a loss of your own over all of them",
-                got=", ".join(str(list(x.shape)) for x in outputs),
-                fix="nn.loss(my_loss), with def my_loss(outputs, target): first, second = outputs",
-            )
+            raise one_output(loss, tuple(tuple(x.shape) for x in outputs))
         return loss.value(outputs[0], target, weights)
     with undrawn(loss):
-        given: Any = outputs[0] if len(outputs) == 1 else outputs
-        return loss.value(given, target, weights)
+        if len(outputs) == 1:
+            return loss.value(outputs[0], target, weights)
+        several: Any = outputs
+        try:
+            return loss.value(several, target, weights)
+        except (TypeError, AttributeError) as error:
+            error.add_note(f"it is given a tuple of the network's {len(outputs)} outputs")
+            raise
+
+
+def one_output(loss: Loss, shapes: Sequence[Shape]) -> ShapeError:
+    """Return the error of a loss that takes one output where the network has several, or none."""
+    if not shapes:
+        return ShapeError(
+            "the network has no output.",
+            expected="at least one output",
+            got="none",
+            fix="end the network with nn.head()",
+        )
+    return ShapeError(
+        f"the loss {loss.title} takes one output and the network has {len(shapes)}.",
+        expected="one output, or a loss of your own over all of them",
+        got=", ".join(map(shown, shapes)),
+        fix="nn.loss(my_loss), with def my_loss(outputs, target): first, second = outputs",
+    )
 
 
 @contextmanager
@@ -178,6 +190,32 @@ def undrawn(loss: Loss) -> Iterator[None]:
         raise
 
 
+@contextmanager
+def computing(numerics: Numerics) -> Iterator[None]:
+    """Let layers compute in the precision of a run, and say so where foreign code fails."""
+    try:
+        with autocast(numerics):
+            yield
+    except FpipeError:
+        raise
+    except Exception as error:
+        if numerics.mixed:
+            kind = torch.device(numerics.device).type
+            error.add_note(
+                f"computed in {numerics.precision} on the {kind}, which not every operation of "
+                'torch can; try precision="float32"'
+            )
+        raise
+
+
+def _wide(outputs: tuple[Tensor, ...], numerics: Numerics) -> tuple[Tensor, ...]:
+    """Return outputs in the dtype of the parameters, in which losses and scores are computed."""
+    return tuple(
+        x.to(numerics.dtype) if x.is_floating_point() and x.dtype != numerics.dtype else x
+        for x in outputs
+    )
+
+
 def evaluate(
     network: Network, weights: Weights, examples: Examples, batch: int, numerics: Numerics
 ) -> tuple[Tensor, ...]:
@@ -193,7 +231,7 @@ def evaluate(
     steps = program(network, weights.params, weights.buffers)
     params, buffers = dict(weights.params), dict(weights.buffers)
     parts: list[tuple[Tensor, ...]] = []
-    with torch.no_grad(), autocast(numerics):
+    with torch.no_grad(), computing(numerics):
         for chunk in examples.chunks(batch):
             inputs = {name: tensor.to(numerics.device) for name, tensor in chunk.inputs.items()}
             outputs, _ = execute(

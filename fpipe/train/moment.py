@@ -25,15 +25,19 @@ class Moment:
         epoch: the present epoch, from 1; 0 before the first.
         batch: batches done in it.
         step: batches done in all.
-        updates: updates of the parameters done in all.
+        updates: updates of the parameters that were due in all. In float16 one that is left out,
+            as its gradients are not finite, counts like any other: schedules go on over it, as
+            in a loop of torch, which steps its scheduler whether or not GradScaler skips.
         epochs: epochs of the whole run.
         updates_per_epoch: updates of the parameters in every epoch.
-        updated: whether the last batch ended in an update.
+        updated: whether an update was due after the last batch.
         loss: the loss of the last batch; None before the first.
         history: one map of figures per finished epoch.
         monitor: the figure that early stopping watches, such as ``"valid.loss"``.
         minimize: whether smaller is better for it.
-        params: the parameters by full name; they must not be written to.
+        params: the parameters by full name; they must not be written to, and a tensor of them
+            that shall be kept must be copied.
+        buffers: what layers remember, likewise.
         settings: the optimizer's settings (``lr``, ``weight_decay``, …), one map per group.
         frozen: names of the parameters that are not learned now.
         stopped: whether training ends after this epoch.
@@ -51,6 +55,7 @@ class Moment:
     monitor: str
     minimize: bool
     params: Mapping[str, Tensor]
+    buffers: Mapping[str, Tensor]
     settings: Settings
     frozen: frozenset[str] = frozenset()
     stopped: bool = False
@@ -104,5 +109,5 @@ class Moment:
         return evolve(self, frozen=frozen)
 
     def stop(self) -> Moment:
-        """Return the moment in which training ends after this epoch."""
+        """Return the moment in which training ends after this epoch (with none, in on_begin)."""
         return evolve(self, stopped=True)

@@ -51,12 +51,22 @@ class Numerics:
         return PRECISIONS[self.precision] != self.dtype
 
 
-def autocast(numerics: Numerics) -> AbstractContextManager[Any]:
-    """Return the context in which layers compute, for this thread."""
-    if not numerics.mixed:
-        return nullcontext()
+def autocast(numerics: Numerics, *, layers: bool = True) -> AbstractContextManager[Any]:
+    """Return the context in which numbers are computed, for this thread.
+
+    An autocast around the whole program has no say in it. Torch's cache of weights that were
+    cast is left out: all threads share it, and who clears it when decides bits.
+
+    Args:
+        numerics: how numbers are computed.
+        layers: whether it is for layers; losses and all else have the dtype of the parameters.
+    """
     kind = torch.device(numerics.device).type
-    return torch.autocast(kind, dtype=PRECISIONS[numerics.precision])
+    if not torch.amp.is_autocast_available(kind):
+        return nullcontext()
+    if not (layers and numerics.mixed):
+        return torch.autocast(kind, enabled=False)
+    return torch.autocast(kind, dtype=PRECISIONS[numerics.precision], cache_enabled=False)
 
 
 def resolve_numerics(
@@ -73,22 +83,26 @@ def resolve_numerics(
         precision: ``"float32"``, ``"float64"``, ``"bfloat16"`` or ``"float16"``.
 
     Raises:
-        ParameterError: the interpreter or the precision is unknown, or the device is not there.
+        ParameterError: the interpreter or the precision is unknown, or the device is not there or
+            cannot compute in that precision.
     """
     if interpreter not in INTERPRETERS:
         raise ParameterError(
             f"there is no interpreter '{interpreter}'.",
             expected=", ".join(INTERPRETERS),
             got=repr(interpreter),
+            fix=did_you_mean(str(interpreter), INTERPRETERS),
         )
-    if precision not in PRECISIONS:
+    if not isinstance(precision, str) or precision not in PRECISIONS:
+        name = str(precision).removeprefix("torch.")
         raise ParameterError(
-            f"there is no precision '{precision}'.",
+            f"there is no precision {precision!r}.",
             expected=", ".join(PRECISIONS),
             got=repr(precision),
-            fix=did_you_mean(_PRECISION_NAMES.get(str(precision), str(precision)), PRECISIONS),
+            fix=did_you_mean(_PRECISION_NAMES.get(name, name), PRECISIONS),
         )
     chosen = resolve_device(device)
+    _check_precision(chosen, precision)
     return Numerics(
         interpreter="fast" if interpreter == "auto" else interpreter,
         device=chosen,
@@ -99,7 +113,22 @@ def resolve_numerics(
     )
 
 
-_PRECISION_NAMES = {"bf16": "bfloat16", "fp16": "float16", "fp32": "float32", "fp64": "float64"}
+_PRECISION_NAMES = {
+    "bf16": "bfloat16",
+    "bf16-mixed": "bfloat16",
+    "fp16": "float16",
+    "16-mixed": "float16",
+    "16": "float16",
+    "half": "float16",
+    "fp32": "float32",
+    "float": "float32",
+    "single": "float32",
+    "32": "float32",
+    "fp64": "float64",
+    "double": "float64",
+    "64": "float64",
+}
+"""What precisions are called elsewhere."""
 
 
 def resolve_device(device: str | None) -> str:
@@ -115,13 +144,69 @@ def resolve_device(device: str | None) -> str:
         chosen = torch.device(name)
         torch.empty(0, device=chosen)
     except (RuntimeError, AssertionError, TypeError) as error:
-        raise ParameterError(
-            f"the device '{name}' cannot be used.",
-            expected="'cpu'" + (" or 'cuda'" if torch.cuda.is_available() else ""),
-            got=str(error).splitlines()[0],
-            fix="leave device out",
-        ) from error
+        raise _unusable(name, str(error).splitlines()[0]) from error
+    if chosen.type == "meta":
+        raise _unusable(name, "a device without numbers")
     return str(chosen)
+
+
+def device_to_apply(asked: str | None, recorded: str) -> str:
+    """Return the device on which a trained network is applied.
+
+    Args:
+        asked: what the caller asks, as in `resolve_device`; None for the device that the network
+            was trained on, and the CPU where that is not there.
+        recorded: the device that the network was trained on.
+
+    Raises:
+        ParameterError: the device that is asked for is not there.
+
+    Example:
+        >>> device_to_apply(None, "cuda:99")
+        'cpu'
+    """
+    if asked is not None:
+        return resolve_device(asked)
+    try:
+        return resolve_device(recorded)
+    except ParameterError:
+        return "cpu"
+
+
+def _unusable(name: object, got: str) -> ParameterError:
+    return ParameterError(
+        f"the device '{name}' cannot be used.",
+        expected="'cpu', 'auto'" + (" or 'cuda'" if torch.cuda.is_available() else ""),
+        got=got,
+        fix="leave device out",
+    )
+
+
+def _check_precision(device: str, precision: str) -> None:
+    """Raise ParameterError where a device cannot compute in a precision."""
+    reason = _reason_against(torch.device(device), PRECISIONS[precision])
+    if reason is not None:
+        raise ParameterError(
+            f"the device '{device}' cannot compute in {precision}.",
+            expected="a precision that the device has",
+            got=reason,
+            fix="leave precision out",
+        )
+
+
+def _reason_against(device: torch.device, dtype: torch.dtype) -> str | None:
+    """Return why a device cannot compute in a dtype; None where it can."""
+    if dtype in (torch.float32, torch.float64):
+        try:
+            torch.empty(0, dtype=dtype, device=device)
+        except (RuntimeError, TypeError) as error:
+            return str(error).splitlines()[0]
+        return None
+    if not torch.amp.is_autocast_available(device.type):
+        return f"torch has no autocast for {device.type}"
+    if device.type == "cuda" and dtype == torch.bfloat16 and not torch.cuda.is_bf16_supported():
+        return "this GPU has no bfloat16"
+    return None
 
 
 def check_numerics(recorded: Numerics) -> None:

@@ -6,8 +6,12 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
+from fpipe.core.errors import StateError
 from fpipe.core.value import descriptor, evolve
 from fpipe.train.numerics import Numerics
+
+_SMALLEST, _LARGEST = 2.0**-24, 2.0**127
+"""The least number of float16, and the largest power of 2 in float32."""
 
 
 @descriptor
@@ -15,10 +19,10 @@ class LossScale:
     """What the loss is multiplied by before gradients are computed.
 
     It is halved after an update whose gradients are not finite, which is left out, and doubled
-    after so many good ones in a row.
+    after so many good ones in a row, as long as float32 holds it.
 
     Args:
-        scale: the factor.
+        scale: the factor, a power of 2.
         good: good updates in a row.
         growth: good updates after which it is doubled.
 
@@ -31,11 +35,27 @@ class LossScale:
     growth: int = 2000
 
     def after(self, finite: bool) -> LossScale:
-        """Return the scale after an update whose gradients were finite or not."""
+        """Return the scale after an update whose gradients were finite or not.
+
+        Raises:
+            StateError: so many updates were left out in a row that no scale is of help.
+
+        Example:
+            >>> LossScale(8.0).after(finite=False).scale
+            4.0
+        """
         if not finite:
+            if self.scale <= _SMALLEST:
+                raise StateError(
+                    "the gradients are not finite, whatever the loss is scaled by.",
+                    expected="finite gradients",
+                    got=f"infinite or NaN ones even with the loss scaled by {self.scale}",
+                    fix='use precision="bfloat16", or lower the learning rate',
+                )
             return evolve(self, scale=self.scale / 2.0, good=0)
         if self.good + 1 == self.growth:
-            return evolve(self, scale=self.scale * 2.0, good=0)
+            larger = self.scale * 2.0
+            return evolve(self, scale=larger if larger <= _LARGEST else self.scale, good=0)
         return evolve(self, good=self.good + 1)
 
 

@@ -48,10 +48,11 @@ def at_stage(callbacks: Named, stage: str, states: States, moment: Moment) -> tu
     """
     for name, callback in staged(callbacks, stage):
         state = _state_of(name, states)
-        with _calling(name, callback, stage, moment.params, state):
+        with _calling(name, callback, stage, moment.params, moment.buffers, state):
             result = getattr(callback, stage)(state, moment)
-        state, moment = _moment(name, result, moment)
-        states = states.set(name, _frozen(name, state))
+        made, moment = _moment(name, result, moment)
+        if made is not state:
+            states = states.set(name, _kept(name, callback, made, moment.params, moment.buffers))
     return states, moment
 
 
@@ -77,9 +78,10 @@ def after_backward(
         state = _state_of(name, states)
         with _calling(name, callback, "after_backward", gradients, state):
             result = callback.after_backward(state, dict(gradients))
-        state, changed = _pair(name, result)
+        made, changed = _pair(name, result)
         _check_alike(name, gradients, changed)
-        states = states.set(name, _frozen(name, state))
+        if made is not state:
+            states = states.set(name, _kept(name, callback, made))
         gradients = {key: changed[key] for key in gradients}
     return states, {name: gradients.get(name) for name in found}
 
@@ -98,9 +100,9 @@ def after_step(callbacks: Named, states: States, weights: Weights) -> States:
     for name, callback in staged(callbacks, "after_step"):
         state = _state_of(name, states)
         with _calling(name, callback, "after_step", weights.params, weights.buffers, state):
-            state = _frozen(name, callback.after_step(state, weights))
-        _check_copied(name, state, weights)
-        states = states.set(name, state)
+            made = callback.after_step(state, weights)
+        if made is not state:
+            states = states.set(name, _kept(name, callback, made, weights.params, weights.buffers))
     return states
 
 
@@ -132,7 +134,7 @@ def _calling(name: str, callback: Callback, stage: str, *given: Any) -> Iterator
     """Hold a callback to purity while it runs, and say of a foreign error where it was raised.
 
     Built-in callbacks draw nothing and write into nothing, which tests hold them to; only those
-    of users are watched here, since watching takes time.
+    of users are watched here and in `_kept`, since watching takes time.
     """
     held = [pair for one in given for pair in _tensors(one)] if callback.foreign else []
     versions = _versions(held)
@@ -201,6 +203,14 @@ def _versions(held: Sequence[tuple[str, Tensor]]) -> list[int]:
     return [0 if x.is_inference() else x._version for _, x in held]  # noqa: SLF001
 
 
+def _kept(name: str, callback: Callback, state: Any, *weights: Mapping[str, Tensor]) -> Any:
+    """Return a new state, held to be a value that shares no memory with the weights."""
+    if callback.foreign:
+        _frozen(name, state)
+        _check_copied(name, state, *weights)
+    return state
+
+
 _CHANGING = (list, dict, set, bytearray, np.ndarray)
 
 
@@ -224,11 +234,10 @@ def _frozen(name: str, state: Any) -> Any:
     return state
 
 
-def _check_copied(name: str, state: Any, weights: Weights) -> None:
-    """Refuse a state that holds the very tensors of the weights, which go on changing."""
-    kept = {tensor.data_ptr() for _, tensor in _tensors(state)} - {0}
-    maps = (weights.params, weights.buffers)
-    if kept and any(tensor.data_ptr() in kept for one in maps for tensor in one.values()):
+def _check_copied(name: str, state: Any, *weights: Mapping[str, Tensor]) -> None:
+    """Refuse a state that holds memory of the weights, which go on changing."""
+    kept = {_memory(tensor) for _, tensor in _tensors(state)} - {0}
+    if kept and any(_memory(tensor) in kept for one in weights for tensor in one.values()):
         raise StateError(
             f"the callback '{name}' keeps a tensor of the weights.",
             expected="a copy",
@@ -236,6 +245,11 @@ def _check_copied(name: str, state: Any, weights: Weights) -> None:
             at=name,
             fix="keep tensor.clone()",
         )
+
+
+def _memory(tensor: Tensor) -> int:
+    """Return where the memory of a tensor begins, also where it shows only a part of it."""
+    return tensor.untyped_storage().data_ptr()
 
 
 def _state_of(name: str, states: States) -> Any:
@@ -264,6 +278,8 @@ def _moment(name: str, result: Any, before: Moment) -> tuple[Any, Moment]:
             fix="return state, moment",
         )
     state, after = result
+    if after is before:
+        return state, before
     changed = [f for f in _READ if _differs(getattr(after, f), getattr(before, f))]
     if changed:
         raise StateError(

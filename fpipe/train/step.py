@@ -10,6 +10,7 @@ from pyrsistent import PMap, pmap, pvector
 
 from fpipe.core.errors import StateError
 from fpipe.core.key import Key
+from fpipe.core.tree import items
 from fpipe.core.value import evolve
 from fpipe.net.network import init_layers, make_draws, planned_draws, program
 from fpipe.optim.live import LiveOptimizer
@@ -75,7 +76,9 @@ def on_event(event: Event, run: Run, state: TrainState) -> TrainState:
 @on_event.register
 def _(event: Begin, run: Run, state: TrainState) -> TrainState:
     check_numerics(state.numerics)
-    return staged_state(run, evolve(state, cursor=evolve(state.cursor, last="begin")), "on_begin")
+    reached = evolve(state, cursor=evolve(state.cursor, last="begin"))
+    reached = staged_state(run, reached, "on_begin")
+    return evolve(reached, stopped=reached.stopping)
 
 
 @on_event.register
@@ -110,7 +113,9 @@ def _(event: Batch, run: Run, state: TrainState) -> TrainState:
     pending = None if run.plan.accumulate == 1 else pended(state.pending, found)
     updates = run.plan.is_update(event.index)
     if updates:
-        grads = found.grads if pending is None else joined(pending, run.loss, found)
+        grads = (
+            found.grads if pending is None else joined(pending, run.loss, found.grads, state.frozen)
+        )
         done = update(live, grads, run.callbacks, state.callbacks, found.buffers, state.scale)
         state = evolve(state, callbacks=done.callbacks, scale=done.scale)
     scored = run.train_scorer is not None and run.plan.evaluates(event.epoch)
@@ -141,6 +146,7 @@ def _(event: EpochEnd, run: Run, state: TrainState) -> TrainState:
 @on_event.register
 def _(event: Validate, run: Run, state: TrainState) -> TrainState:
     weights = evaluated(run.callbacks, state.callbacks, state.weights)
+    check_finite(weights, event.epoch)
     scores = judge(run, weights, state.numerics)
     row = state.history[-1].update(pmap({f"valid.{name}": x for name, x in scores.items()}))
     cursor = evolve(state.cursor, last="validate")
@@ -156,7 +162,9 @@ def _(event: End, run: Run, state: TrainState) -> TrainState:
     best = ended.best.weights if ended.best is not None else None
     if run.stopping.keep_best and best is not None:
         return evolve(ended, result=best)
-    return evolve(ended, result=evaluated(run.callbacks, ended.callbacks, ended.weights))
+    result = evaluated(run.callbacks, ended.callbacks, ended.weights)
+    check_finite(result, ended.cursor.epoch)
+    return evolve(ended, result=result)
 
 
 def check_next(cursor: Cursor, event: Batch) -> None:
@@ -198,6 +206,24 @@ def epoch_figures(epoch: int, loss: float, scores: Mapping[str, float]) -> PMap[
         )
     named = {f"train.{name}": x for name, x in scores.items()}
     return figures(**{"epoch": float(epoch), "train.loss": loss, **named})
+
+
+def check_finite(weights: Weights, epoch: int) -> None:
+    """Raise StateError where a parameter is not finite; the first by name is told.
+
+    The loss of an epoch is that of its weights before each update, so it does not show what
+    the last update did.
+    """
+    for name, tensor in items(weights.params):
+        if not bool(tensor.isfinite().all()):
+            wrong = tensor[~tensor.isfinite()]
+            raise StateError(
+                f"the parameter '{name}' is not finite after epoch {epoch}.",
+                expected="finite numbers",
+                got=f"{wrong[0].item()} in {wrong.numel()} of {tensor.numel()}",
+                fix="lower the learning rate, or add nn.callbacks(callbacks.clip_gradients(1.0))",
+                epoch=epoch,
+            )
 
 
 def judge(run: Run, weights: Weights, numerics: Numerics) -> dict[str, float]:

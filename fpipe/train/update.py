@@ -5,7 +5,7 @@ Both interpreters use these functions, so that they cannot differ here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
 from pyrsistent import pmap
@@ -40,13 +40,20 @@ def pended(pending: Pending | None, found: Gradient) -> Pending:
     return Pending(pmap(grads), before.share + found.share)
 
 
-def joined(pending: Pending, loss: Loss, found: Gradient) -> Grads:
+def joined(pending: Pending, loss: Loss, names: Iterable[str], frozen: Collection[str]) -> Grads:
     """Return the gradient of the loss over all batches that waited.
 
     For a mean that is the mean weighed by the batches' shares, as if they were one batch.
+
+    Args:
+        pending: what waited.
+        loss: the loss.
+        names: of the parameters.
+        frozen: names of those that are not learned now; what waited for them is dropped.
     """
     by = 1.0 if loss.reduction == "sum" else pending.share or 1.0
-    return {n: pending.grads[n] / by if n in pending.grads else None for n in found.grads}
+    waited = {n: g for n, g in pending.grads.items() if n not in frozen}
+    return {name: waited[name] / by if name in waited else None for name in names}
 
 
 def update(

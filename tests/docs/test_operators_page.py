@@ -15,6 +15,7 @@ import fpipe as fp
 from fpipe import nn, ops
 from fpipe.measure.loss import LOSSES
 from fpipe.measure.score import MEASURES
+from fpipe.optim.vocabulary import OPTIMIZERS
 
 ROOT = Path(__file__).parents[2]
 SPLITTERS = ("fpipe.evaluate.resampling", "fpipe.evaluate.custom")
@@ -97,7 +98,7 @@ def test_a_missing_test_is_found(known):
 
 
 def public():
-    """Return what has to have a row: public functions, measures and losses by name."""
+    """Return what has to have a row: public functions; measures, losses and optimizers by name."""
     functions = {f"nn.{name}" for name in nn.__all__}
     functions |= {f"ops.{name}" for name in dir(ops)}
     functions |= {
@@ -109,11 +110,15 @@ def public():
         *(("function", name) for name in functions),
         *(("measure", each.name) for each in MEASURES),
         *(("loss", each.name) for each in LOSSES),
+        *(("optimizer", each.name) for each in OPTIMIZERS),
     }
 
 
 def test_nothing_public_is_left_out():
-    """Layers, operators, selectors, resamplings, measures and losses have a row, or a reason."""
+    """Layers, operators, selectors, resamplings, measures, losses and optimizers have a row.
+
+    Or there is a reason why not.
+    """
     written = {(row.kind, row.name) for row in make_operators.rows() if row.kind != "words"}
     excused = {("function", name) for name in make_operators.NO_ROW}
     assert public() - written - excused == set()
@@ -130,4 +135,5 @@ def test_parameters_are_those_of_the_library():
     assert "| `loo` | `fp.loo` | – |" in page
     assert "`lower=0.125`, `upper=0.3333`" in page
     assert "| `l1` | `nn.loss(\"l1\")` | `reduction='mean'` |" in page
+    assert '| – | `nn.optimizer("radam")` | `lr=0.001`, `betas=(0.9, 0.999)`, `eps=1e-08`, ' in page
     assert "| `selector_union` | `a \\| b` | – |" in page

@@ -1297,14 +1297,12 @@ NETWORKS = [
         lambda: fit(NET, interpreter="slow"),
         ParameterError,
         "no interpreter 'slow'",
-        at="model",
     ),
     Case(
         "device unknown",
         lambda: fit(NET, device="abacus"),
         ParameterError,
         "the device 'abacus' cannot be used",
-        at="model",
     ),
     Case("device no text", lambda: fit(NET, device=3.5), ParameterError, "device"),
     Case(

@@ -14,9 +14,10 @@ from fpipe.core.key import Key, key
 from fpipe.core.parameter import REQUIRED, integer, parameter
 from fpipe.core.value import descriptor
 from fpipe.graph.context import Context
-from fpipe.graph.graph import Graph, empty, identity, operator, wrap
+from fpipe.graph.graph import Graph, empty, identity, wrap
 from fpipe.graph.interpret import apply_graph, fit_graph
 from fpipe.graph.op import MacroState, Op
+from fpipe.graph.operator import operator
 from fpipe.graph.ports import Node, Port, Source
 from fpipe.graph.text import describe
 from fpipe.graph.wiring import normal_form, walk_back

@@ -48,10 +48,59 @@ def test_lines():
     assert [describe(event) for event in EVENTS] == LINES
 
 
-@pytest.mark.parametrize("event", [{}, {"kind": "new"}, {"kind": "fold"}, {"kind": "epoch"}])
-def test_unknown_events_are_no_error(event):
+RESUME = {
+    "kind": "resume",
+    "path": "block[a].model",
+    "epochs": 9,
+    "epoch": 3,
+    "step": 40,
+    "new_callbacks": ("ema", "swa"),
+}
+
+
+@pytest.mark.parametrize(
+    ("new", "line"),
+    [
+        (("ema", "swa"), "block[a].model: resume at epoch 3, step 40; new callbacks: ema, swa"),
+        (("ema",), "block[a].model: resume at epoch 3, step 40; new callbacks: ema"),
+        ((), "block[a].model: resume at epoch 3, step 40"),
+        (None, "block[a].model: resume at epoch 3, step 40"),
+        (3, "block[a].model: resume at epoch 3, step 40"),
+    ],
+)
+def test_line_where_training_goes_on(new, line):
+    assert describe(RESUME | {"new_callbacks": new}) == line
+
+
+BARE = [{}, {"kind": "new"}, {"kind": 3}, {"kind": "fold"}, {"kind": "epoch"}, {"kind": "resume"}]
+
+
+@pytest.mark.parametrize("event", BARE)
+def test_unknown_and_bare_events_are_no_error(event):
     assert isinstance(describe(event), str)
     ProgressSink(Terminal()).emit(event)
+
+
+def test_unknown_events_open_no_bar():
+    pytest.importorskip("rich")
+    stream = Terminal()
+    sink = ProgressSink(stream)
+    sink.emit({"kind": "new", "path": "model", "epochs": 3})
+    assert stream.getvalue() == ""
+    assert not sink._inner._display.live.is_started
+
+
+def test_bars_begin_where_training_goes_on():
+    pytest.importorskip("rich")
+    stream = Terminal()
+    sink = ProgressSink(stream)
+    sink.emit(RESUME)
+    assert stream.getvalue() == describe(RESUME) + "\n"
+    assert not sink._inner._display.live.is_started
+    sink.emit({"kind": "begin", "path": "block[a].model", "epochs": 9, "epoch": 3})
+    sink.emit({"kind": "end", "path": "block[a].model", "epochs": 9, "epoch": 9})
+    assert "3/9" in stream.getvalue()
+    assert not sink._inner._display.live.is_started
 
 
 @pytest.mark.parametrize("make", [SilentSink, LineSink, ProgressSink])

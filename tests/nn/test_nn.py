@@ -270,9 +270,9 @@ BAD = {
     "double precision": (lambda: NET.bind(KEY)(torch.ones(2, 3, dtype=torch.float64)),
                          "another dtype", "torch.float32", "x.to(torch.float32)", "x"),
     "an optimizer of torch": (lambda: nn.optimizer(torch.optim.AdamW, lr=0.1),
-                              "AdamW is no optimizer", "adam, adamw, sgd", '"adamw"', None),
+                              "AdamW is no optimizer", "adam, adamax, adamw", '"adamw"', None),
     "another one": (lambda: nn.optimizer(torch.optim.Rprop),
-                    "Rprop is no optimizer", "adam, adamw, sgd", '"adam"', None),
+                    "Rprop is no optimizer", "rmsprop, rprop, sgd", '"rprop"', None),
     "a monitor, at check": (lambda: fp.check(WHOLE >> nn.model(epochs=1, monitor="mae"), TASK),
                             "'mae' is not measured", "loss", "measures=('mae',)", "model"),
 }  # fmt: skip

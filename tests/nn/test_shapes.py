@@ -512,6 +512,7 @@ NO_LAYERS = frozenset(
         "loss",
         "model",
         "network",
+        "no_decay",
         "optimizer",
     ]
 )

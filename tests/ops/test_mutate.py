@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 
 import numpy as np
 import polars as pl
@@ -11,11 +12,12 @@ import pytest
 import fpipe as fp
 from fpipe import ops
 from fpipe.core.code import Opaque, Ref
-from fpipe.core.errors import DataError, FpipeError, ParameterError, SchemaError
+from fpipe.core.errors import CodecError, DataError, FpipeError, ParameterError, SchemaError
 from fpipe.core.key import Key
 from fpipe.graph.context import Context
 from fpipe.graph.interpret import infer_graph
 from fpipe.ops.formula import Formula, as_formula, as_recipe, on_column
+from fpipe.soundness import CHECKS
 
 KEY = fp.key(3)
 RNG = np.random.default_rng(3)
@@ -142,6 +144,72 @@ def test_mutate_with_python_code():
     graph = ops.mutate(c=expression)
     np.testing.assert_allclose(fp.transform(graph, TASK, key=KEY).column("c"), A * 2)
     assert isinstance(graph.at("mutate.c"), Opaque)
+
+
+def shout(name):
+    return f"{name}!"
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        pl.col("a").map_batches(np.cbrt),
+        pl.col("a").name.map(shout),
+        pl.struct(pl.col("a").name.map(lambda name: name + "?")).struct.field("a?"),
+        pl.struct("a", "b").name.map_fields(shout).struct.field("a!"),
+        pl.col("a").rolling_map(lambda x: x.sum(), 1),
+        pl.fold(pl.lit(0.0), lambda left, right: left + right, [pl.col("a"), pl.col("b")]),
+        pl.when(pl.col("a") > 0).then(pl.col("b").name.map(shout)).otherwise(1.0).alias("Map"),
+    ],
+    ids=["rows", "names", "names inside", "fields", "windows", "folds", "in a branch"],
+)
+def test_python_code_in_any_place_is_kept_as_code(expression, tmp_path):
+    """Polars pickles functions in many places; none of them gets into a file."""
+    made = as_formula(expression)
+    assert isinstance(made, Opaque)
+    with pytest.raises(CodecError, match="cannot be saved") as caught:
+        fp.save(ops.mutate(c=expression), tmp_path / "graph.fpipe")
+    assert caught.value.expected
+    assert caught.value.fix
+    # Written by hand as if it were none, it is refused before polars reads it.
+    text = expression.meta.serialize(format="json")
+    with pytest.raises(CodecError, match="calls code") as caught:
+        CHECKS[Formula](Formula(json.dumps(json.loads(text), separators=(",", ":"))))
+    assert caught.value.got
+    assert caught.value.fix
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        pl.col("a").is_in(list(range(40))),
+        pl.col("level").is_in([f"l{i}" for i in range(40)]),
+        pl.col("a") + pl.lit(pl.Series(range(40))),
+        pl.lit(b"0123456789"),
+        pl.col("a").is_in([float(i) for i in range(20)]),
+        pl.col("a").name.prefix("Map").name.to_uppercase(),
+        pl.col("level").replace_strict({f"l{i}": i for i in range(40)}, default=0),
+        pl.col("Map").alias("Python"),
+        pl.lit("Anonymous") + pl.col("level"),
+    ],
+    ids=str,
+)
+def test_constants_and_names_are_no_code(expression):
+    """Long constants and odd names stay plain expressions, which can be saved."""
+    made = as_formula(expression)
+    assert isinstance(made, Formula)
+    CHECKS[Formula](made)
+    assert made.resolve().meta.eq(expression)
+
+
+def test_names_mapped_by_python_run():
+    """The function names what is in between; the column that is made has its own name."""
+    inner = pl.struct(pl.col("a").name.map(shout)).struct.field("a!") * 2.0
+    out = fp.transform(ops.mutate(c=inner), TASK, key=KEY)
+    np.testing.assert_allclose(out.column("c"), A * 2.0)
+    recipe = as_recipe(lambda x: x.name.map(shout))
+    assert isinstance(recipe, Opaque)
+    assert pl.DataFrame({"q": [1]}).select(on_column(recipe, "q")).columns == ["q!"]
 
 
 def test_mutate_on_features_only_data_can_tell():

@@ -15,12 +15,14 @@ import fpipe as fp
 from fpipe import nn
 from fpipe.core.errors import ParameterError, StateError
 from fpipe.core.tree import leaves
+from fpipe.core.value import evolve
 from fpipe.optim.adam import Adam, Adamax, AdamW, NAdam, RAdam
 from fpipe.optim.adaptive import Adadelta, Adafactor, Adagrad, RMSprop, Rprop
 from fpipe.optim.live import LiveOptimizer
 from fpipe.optim.optimizer import OptimizerState
 from fpipe.optim.schedules import OneCycle
 from fpipe.optim.sgd import ASGD, SGD, Muon
+from fpipe.optim.slots import COUNTS
 from fpipe.optim.vocabulary import OPTIMIZERS
 
 GENERATOR = torch.Generator().manual_seed(5)
@@ -133,7 +135,7 @@ def assert_torchs(live, net, optimizer):
     params, slots = live.params(), live.state().slots
     for name, p in net.named_parameters():
         assert fp.same(params[name], p.detach()), name
-        theirs = optimizer.state[p] if p in optimizer.state else {}
+        theirs = optimizer.state.get(p, {})
         assert fp.same(dict(slots.get(name, {})), dict(theirs)), name
 
 
@@ -207,6 +209,55 @@ def test_states_are_plain_values(spec):
     assert fp.same(params, copied(net))
 
 
+SHAPES = [(), (3,), (2, 3), (2, 3, 4)]
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=str)
+def test_slots_are_told_as_torch_has_them(spec):
+    """Names and shapes of what is remembered are those that torch makes, for every shape."""
+    make = type(spec).torch_class
+    for shape in [(2, 3)] if isinstance(spec, Muon) else SHAPES:
+        p = torch.ones(shape, requires_grad=True)
+        p.grad = torch.ones(shape)
+        optimizer = make([p], **settings_of(spec), **fixed(make))
+        optimizer.step()
+        theirs = optimizer.state.get(p, {})
+        told, later = spec.slots_of(shape), {"momentum_buffer"} | set(spec.slot_of.values())
+        assert set(told) <= set(theirs) <= set(told) | later
+        for slot, held in theirs.items():
+            wanted = () if slot in COUNTS else spec.slot_shape(slot, shape)
+            assert tuple(held.shape) == wanted, slot
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=str)
+def test_a_state_that_lacks_something_is_refused(spec):
+    """Each slot in turn missing, of another shape, or of another dtype: told before a step."""
+    start = copied(module(spec))
+    state = go_on(LiveOptimizer(spec, start, OptimizerState()), module(spec), range(2)).state()
+
+    def forged(change):
+        slots = state.slots["0.weight"]
+        return evolve(state, slots=state.slots.set("0.weight", change(slots)))
+
+    def told(change, rule, expected):
+        with pytest.raises(StateError) as caught:
+            LiveOptimizer(spec, start, forged(change))
+        assert rule in caught.value.rule
+        assert expected in caught.value.expected
+        assert caught.value.got
+        assert "go on with the optimizer and the network" in caught.value.fix
+
+    for slot in spec.slots_of((6, 4)):
+        told(lambda s, slot=slot: s.remove(slot), f"{spec.name} has no {slot} of '0.weight'", slot)
+    for slot, held in state.slots.get("0.weight", pmap()).items():
+        rule = f"{spec.name} cannot go on from this {slot} of '0.weight'"
+        shape = "one number" if slot in COUNTS else str(tuple(held.shape))
+        others = [torch.zeros(5, 2), held.double().long(), "text", None, 1]
+        others += [] if slot in COUNTS else [held.double(), held.flatten()[0]]
+        for other in others:
+            told(lambda s, n=slot, o=other: s.set(n, o), rule, shape)
+
+
 @pytest.mark.parametrize("spec", SPECS, ids=str)
 def test_gradients_are_not_written_to(spec):
     """What comes in as gradients is the same afterwards."""
@@ -237,7 +288,12 @@ GROUPED = [
 def test_groups_are_torchs(spec, changes):
     """Groups by pattern are torch's groups of the same parameters with the same settings."""
     net, optimizer = trained_torch(
-        spec, 50, groups=lambda net: [{"params": list(net[2].parameters()), **changes}, {"params": list(net[0].parameters())}]
+        spec,
+        50,
+        groups=lambda net: [
+            {"params": list(net[2].parameters()), **changes},
+            {"params": list(net[0].parameters())},
+        ],
     )
     whole = type(spec)(groups={"2.*": changes}, **settings_of(spec))
     live = LiveOptimizer(whole, copied(module(spec)), OptimizerState())
@@ -248,7 +304,9 @@ def test_groups_are_torchs(spec, changes):
     assert live.state().settings == (spec.with_settings(changes).settings(), spec.settings())
 
 
-@pytest.mark.parametrize("spec", [SGD(lr=0.1, momentum=0.9), AdamW(), RMSprop(momentum=0.1)], ids=str)
+@pytest.mark.parametrize(
+    "spec", [SGD(lr=0.1, momentum=0.9), AdamW(), RMSprop(momentum=0.1)], ids=str
+)
 def test_settings_change_as_torchs(spec):
     """A schedule of rate and momentum at every step, with a new live optimizer at every step."""
     net = module(spec)
@@ -289,8 +347,16 @@ def test_order_in_memory_does_not_count():
             live = LiveOptimizer(spec, {"w": order(start)}, OptimizerState())
             live.step({"w": order(grad)})
             state = live.state()
-            slots = pmap({"w": pmap({k: order(v) if v.ndim == 2 else v for k, v in state.slots["w"].items()})})
-            live = LiveOptimizer(spec, {"w": order(live.params()["w"])}, OptimizerState(slots, state.settings))
+            slots = pmap(
+                {
+                    "w": pmap(
+                        {k: order(v) if v.ndim == 2 else v for k, v in state.slots["w"].items()}
+                    )
+                }
+            )
+            live = LiveOptimizer(
+                spec, {"w": order(live.params()["w"])}, OptimizerState(slots, state.settings)
+            )
             live.step({"w": order(grad * 0.7)})
             found.append((live.params(), live.state()))
         assert fp.same(*found)
@@ -298,13 +364,20 @@ def test_order_in_memory_does_not_count():
 
 def test_setting_settings():
     """What is named changes, the rest stays; a step then takes it."""
-    live = LiveOptimizer(AdamW(groups={"a*": {"lr": 0.5}}), {"a": torch.ones(1), "b": torch.ones(1)}, OptimizerState())
+    live = LiveOptimizer(
+        AdamW(groups={"a*": {"lr": 0.5}}),
+        {"a": torch.ones(1), "b": torch.ones(1)},
+        OptimizerState(),
+    )
     assert [g["lr"] for g in live.settings] == [0.5, 1e-3]
     live.set_settings(({}, {"lr": 0.25, "betas": [0, 0.5]}))
     assert [g["lr"] for g in live.settings] == [0.5, 0.25]
     assert [g["betas"] for g in live.settings] == [(0.9, 0.999), (0.0, 0.5)]
     assert live.state().settings == live.settings
-    assert LiveOptimizer(AdamW(groups={"a*": {"lr": 0.5}}), live.params(), live.state()).settings == live.settings
+    assert (
+        LiveOptimizer(AdamW(groups={"a*": {"lr": 0.5}}), live.params(), live.state()).settings
+        == live.settings
+    )
 
 
 def test_without_parameters():
@@ -359,6 +432,12 @@ BAD = {
         StateError,
         "2 parameter groups, and settings came for 1",
         "every group",
+    ),
+    "the state of another optimizer with the same settings": (
+        lambda: live(Adagrad(), evolve(BEGUN.state(), settings=live(Adagrad()).settings)),
+        StateError,
+        "adagrad has no sum of '0.bias'",
+        "go on with the optimizer",
     ),
     "slots of another network": (
         lambda: LiveOptimizer(Adam(), {"w": torch.ones(2)}, BEGUN.state()),

@@ -37,7 +37,9 @@ from fpipe.optim.sgd import SGD
 CALLS = 130
 BASES = {
     "sgd": tuple(SGD(lr=lr, momentum=m).settings() for lr, m in [(0.5, 0.9), (0.03, 0.2)]),
-    "adam": tuple(Adam(lr=lr, betas=b).settings() for lr, b in [(0.5, (0.9, 0.99)), (1.7, (0.5, 0.9))]),
+    "adam": tuple(
+        Adam(lr=lr, betas=b).settings() for lr, b in [(0.5, (0.9, 0.99)), (1.7, (0.5, 0.9))]
+    ),
 }
 CLASSES = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam}
 KEYS = {"sgd": ("lr", "momentum"), "adam": ("lr", "betas")}
@@ -111,7 +113,10 @@ CASES = [
     (Lambda(halving), lambda o: lrs.LambdaLR(o, halving)),
     (Lambda([halving, wave]), lambda o: lrs.LambdaLR(o, [halving, wave])),
     (Multiplicative(wave), lambda o: lrs.MultiplicativeLR(o, wave)),
-    (Multiplicative([wave, lambda t: 0.9]), lambda o: lrs.MultiplicativeLR(o, [wave, lambda t: 0.9])),
+    (
+        Multiplicative([wave, lambda t: 0.9]),
+        lambda o: lrs.MultiplicativeLR(o, [wave, lambda t: 0.9]),
+    ),
     (Steps(7), lambda o: lrs.StepLR(o, 7)),
     (Steps(1, gamma=0.99), lambda o: lrs.StepLR(o, 1, gamma=0.99)),
     (MultiStep([5, 5, 60, 20]), lambda o: lrs.MultiStepLR(o, [5, 5, 60, 20])),
@@ -171,7 +176,9 @@ CASES = [
     ),
     (
         OneCycle(0.1, pct_start=1.0, max_momentum=(0.91, 0.99)),
-        lambda o: lrs.OneCycleLR(o, 0.1, total_steps=CALLS, pct_start=1.0, max_momentum=[0.91, 0.99]),
+        lambda o: lrs.OneCycleLR(
+            o, 0.1, total_steps=CALLS, pct_start=1.0, max_momentum=[0.91, 0.99]
+        ),
     ),
     (
         Sequence([Linear(0.1, total_iters=10), CosineAnnealing(90)], [10]),
@@ -180,7 +187,9 @@ CASES = [
         ),
     ),
     (
-        Sequence([Constant(0.2, 30), Exponential(0.9), Steps(5), Multiplicative(wave)], [30, 50, 70]),
+        Sequence(
+            [Constant(0.2, 30), Exponential(0.9), Steps(5), Multiplicative(wave)], [30, 50, 70]
+        ),
         lambda o: lrs.SequentialLR(
             o,
             [
@@ -193,7 +202,9 @@ CASES = [
         ),
     ),
     (
-        Sequence([Lambda(wave), CosineWarmRestarts(4), Polynomial(40), MultiStep([3, 9])], [9, 25, 66]),
+        Sequence(
+            [Lambda(wave), CosineWarmRestarts(4), Polynomial(40), MultiStep([3, 9])], [9, 25, 66]
+        ),
         lambda o: lrs.SequentialLR(
             o,
             [
@@ -209,7 +220,9 @@ CASES = [
 
 
 @pytest.mark.parametrize("kind", ["sgd", "adam"])
-@pytest.mark.parametrize(("schedule", "make"), CASES, ids=[f"{i}-{c[0].name}" for i, c in enumerate(CASES)])
+@pytest.mark.parametrize(
+    ("schedule", "make"), CASES, ids=[f"{i}-{c[0].name}" for i, c in enumerate(CASES)]
+)
 def test_curves_are_torchs(schedule, make, kind):
     """Rates and momenta of 130 calls are those of the scheduler of the same name."""
     expected = torchs(make, kind)
@@ -222,7 +235,9 @@ def test_every_schedule_is_compared():
     assert {type(s) for s, _ in CASES} | {TorchSchedule} == set(SCHEDULES)
 
 
-@pytest.mark.parametrize("schedule", [s for s, _ in CASES], ids=[f"{i}-{c[0].name}" for i, c in enumerate(CASES)])
+@pytest.mark.parametrize(
+    "schedule", [s for s, _ in CASES], ids=[f"{i}-{c[0].name}" for i, c in enumerate(CASES)]
+)
 def test_a_pure_function_of_the_call(schedule):
     """Jumping ahead, back and on the spot gives what going step by step gives, to the bit."""
     base = BASES["sgd"]
@@ -263,6 +278,48 @@ def test_one_cycle_with_a_rise_of_one_call():
         torchs(lambda o: lrs.OneCycleLR(o, 0.1, total_steps=10, pct_start=0.1), "sgd", 1)
     assert found[0][0] == [0.1, 0.85]
     assert found[-1][0] == pytest.approx([0.1 / 25 / 1e4, 0.95], rel=1e-12)
+
+
+@pytest.mark.parametrize("torchs_own", [False, True])
+def test_a_cycle_lasts_as_long_as_the_run(torchs_own):
+    """One that is over before is refused at the start; torch raises at the call beyond."""
+
+    def made(total_steps):
+        if torchs_own:
+            return TorchSchedule(lrs.OneCycleLR, {"max_lr": 0.1, "total_steps": total_steps})
+        return OneCycle(0.1, total_steps=total_steps)
+
+    assert len(ours(made(9), "sgd", calls=9, total=9)) == 9
+    assert len(ours(made(30), "sgd", calls=9, total=9)) == 9
+    with pytest.raises(ParameterError) as caught:
+        made(7).begin(BASES["sgd"], 9)
+    assert caught.value.got == "total_steps=7"
+    assert "give total_steps=9" in caught.value.fix
+    with pytest.raises(ValueError, match="Tried to step 8 times"):
+        torchs(lambda o: lrs.OneCycleLR(o, 0.1, total_steps=7), "sgd", 9)
+
+
+class Holding(lrs.OneCycleLR):
+    """A cycle that stays where it is once it is over."""
+
+    def get_lr(self):
+        """The last rates for ever."""
+        over = self.last_epoch >= self.total_steps
+        return [g["lr"] for g in self.optimizer.param_groups] if over else super().get_lr()
+
+
+def test_a_cycle_of_ones_own_may_go_on():
+    """A subclass of torch's may do anything behind the end."""
+    options = {"max_lr": 0.1, "total_steps": 5}
+    found = ours(TorchSchedule(Holding, options), "sgd", calls=9, total=9)
+    assert found == torchs(lambda o: Holding(o, **options), "sgd", 9)
+
+
+def test_a_sequence_cut_short_by_the_run():
+    """A cycle that ends before its milestone is right where the run is over by then."""
+    schedule = Sequence([OneCycle(0.1, total_steps=5), Steps(2)], [20])
+    alone = ours(OneCycle(0.1), "sgd", calls=5, total=5)
+    assert ours(schedule, "sgd", calls=5, total=5) == alone
 
 
 SCORES = {
@@ -347,7 +404,16 @@ WRAPPED = [
     (lrs.MultiplicativeLR, {"lr_lambda": lambda t: 0.97}),
     (lrs.CosineAnnealingLR, {"T_max": 23}),
     (lrs.CosineAnnealingWarmRestarts, {"T_0": 5, "T_mult": 2}),
-    (lrs.CyclicLR, {"base_lr": 0.1, "max_lr": [0.2, 0.4], "step_size_up": 8, "mode": "exp_range", "gamma": 0.9}),
+    (
+        lrs.CyclicLR,
+        {
+            "base_lr": 0.1,
+            "max_lr": [0.2, 0.4],
+            "step_size_up": 8,
+            "mode": "exp_range",
+            "gamma": 0.9,
+        },
+    ),
     (lrs.CyclicLR, {"base_lr": 0.1, "max_lr": 0.4, "step_size_up": 8, "scale_fn": wave}),
     (lrs.OneCycleLR, {"max_lr": [0.2, 0.4], "total_steps": CALLS}),
     (lrs.PolynomialLR, {"total_iters": 60, "power": 3.0}),
@@ -359,7 +425,9 @@ WRAPPED = [
 
 
 @pytest.mark.parametrize("kind", ["sgd", "adam"])
-@pytest.mark.parametrize(("cls", "options"), WRAPPED, ids=[f"{i}-{w[0].__name__}" for i, w in enumerate(WRAPPED)])
+@pytest.mark.parametrize(
+    ("cls", "options"), WRAPPED, ids=[f"{i}-{w[0].__name__}" for i, w in enumerate(WRAPPED)]
+)
 def test_wrapped_schedulers_are_torchs(cls, options, kind):
     """Rebuilt at every call, a wrapped scheduler sets what it sets when it lives on, to the bit."""
     schedule = TorchSchedule(cls, options)
@@ -373,7 +441,10 @@ def test_wrapped_schedulers_are_torchs(cls, options, kind):
 def test_wrapped_schedulers_leave_no_trace():
     """Neither the arguments nor a memory change, and a call can be repeated."""
     counting, turns = Counting(), [3, 17]
-    for cls, options in [(lrs.LambdaLR, {"lr_lambda": counting}), (Bouncing, {"low": 0.2, "turns": turns})]:
+    for cls, options in [
+        (lrs.LambdaLR, {"lr_lambda": counting}),
+        (Bouncing, {"low": 0.2, "turns": turns}),
+    ]:
         schedule = TorchSchedule(cls, options)
         memory = schedule.begin(BASES["sgd"], CALLS)
         for t in range(20):
@@ -441,9 +512,32 @@ BAD = [
     (lambda: TorchSchedule(lrs.StepLR, {"step": 3}), "given no 'step' here"),
     (lambda: TorchSchedule(lrs.StepLR, {"step_size": 3, "last_epoch": 4}), "no 'last_epoch'"),
     (lambda: TorchSchedule("torch.optim.lr_scheduler:StapLR"), "nothing can be imported"),
+    (lambda: Steps().begin(BASES["sgd"], 5), "step_size is not set"),
+    (lambda: Lambda().begin(BASES["sgd"], 5), "lr_lambda is not set"),
+    (lambda: OneCycle().begin(BASES["sgd"], 5), "max_lr is not set"),
+    (lambda: Sequence().begin(BASES["sgd"], 5), "schedules is not set"),
+    (lambda: Sequence([Steps()], []).begin(BASES["sgd"], 5), "step_size is not set"),
+    (lambda: TorchSchedule().begin(BASES["sgd"], 5), "scheduler is not set"),
     (
-        lambda: TorchSchedule(lrs.OneCycleLR, {"max_lr": [0.1], "total_steps": 9}).begin(BASES["sgd"], 9),
+        lambda: TorchSchedule(lrs.OneCycleLR, {"max_lr": [0.1], "total_steps": 9}).begin(
+            BASES["sgd"], 9
+        ),
         "does not take these arguments",
+    ),
+    (lambda: OneCycle(0.1, total_steps=8).begin(BASES["sgd"], 9), "over before the run is"),
+    (
+        lambda: Sequence([OneCycle(0.1, total_steps=4), Steps(5)], [5]).begin(BASES["sgd"], 9),
+        "over before the run is",
+    ),
+    (
+        lambda: Sequence([Steps(5), OneCycle(0.1, total_steps=3)], [5]).begin(BASES["sgd"], 9),
+        "over before the run is",
+    ),
+    (
+        lambda: TorchSchedule(lrs.OneCycleLR, {"max_lr": 0.1, "total_steps": 8}).begin(
+            BASES["sgd"], 9
+        ),
+        "over before the run is",
     ),
 ]
 

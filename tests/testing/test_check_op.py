@@ -14,7 +14,7 @@ import fpipe as fp
 from fpipe import callbacks, learners, nn, ops
 from fpipe.core.errors import GraphError, ParameterError
 from fpipe.core.value import descriptor, evolve
-from fpipe.graph.graph import operator
+from fpipe.graph.operator import operator
 from fpipe.ops.task_op import TaskOp
 from fpipe.testing import check_op
 from fpipe.testing.laws.asserting import agree

@@ -9,7 +9,7 @@ import torch
 from pyrsistent import pmap, pvector
 
 import fpipe as fp
-from fpipe.callbacks import Callback, clip_gradients, descriptor
+from fpipe.callbacks import Callback, clip_gradients, clip_values, descriptor
 from fpipe.core.errors import ParameterError, StateError
 from fpipe.train.callback import staged
 from fpipe.train.stages import after_backward, initial_states
@@ -36,6 +36,30 @@ def test_torchs_numbers(norm_type, max_norm):
     for param, g in zip(params, clipped.values(), strict=True):
         assert torch.equal(param.grad, g)
     assert fp.same(given, gradients()), "what came in was changed"
+
+
+@pytest.mark.parametrize("max_value", [1e-3, 0.5, 1e4])
+def test_torchs_values(max_value):
+    """Gradients are those of torch.nn.utils.clip_grad_value_, to the bit."""
+    given = gradients()
+    params = [torch.nn.Parameter(torch.zeros_like(g)) for g in given.values()]
+    for param, g in zip(params, given.values(), strict=True):
+        param.grad = g.clone()
+    torch.nn.utils.clip_grad_value_(params, max_value)
+    state, clipped = clip_values(max_value).after_backward(None, given)
+    assert state is None
+    for param, g in zip(params, clipped.values(), strict=True):
+        assert torch.equal(param.grad, g)
+    assert fp.same(given, gradients()), "what came in was changed"
+
+
+@pytest.mark.parametrize("bad", [0.0, -1.0, math.inf, math.nan, "1", True, None])
+def test_bad_values(bad):
+    """Only finite numbers above 0 bound the values."""
+    with pytest.raises(ParameterError, match="clip_values: max_value cannot be") as caught:
+        clip_values(bad)
+    assert caught.value.expected == "a number above 0.0"
+    assert caught.value.fix == "give max_value as a number above 0.0"
 
 
 def test_no_gradient_has_a_norm_of_zero():

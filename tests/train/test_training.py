@@ -12,6 +12,7 @@ import torch
 
 import fpipe as fp
 from fpipe import nn, ops
+from fpipe.core.errors import StateError
 from fpipe.core.value import evolve
 from fpipe.train.plan import (
     Batch,
@@ -112,9 +113,9 @@ def test_no_epochs():
 )
 @pytest.mark.parametrize("interpreter", ["reference", "fast"])
 def test_patience_counts_evaluations(eval_every, patience, epochs, stops, best, interpreter):
-    """With a huge min_delta the first evaluation stays best; patience counts evaluations."""
+    """With an endless min_delta the first evaluation stays best; patience counts evaluations."""
     graph = learner(
-        epochs=epochs, batch_size=30, patience=patience, min_delta=1e9, eval_every=eval_every
+        epochs=epochs, batch_size=30, patience=patience, min_delta=math.inf, eval_every=eval_every
     )
     trained = model(graph, validate=0.25, interpreter=interpreter)
     assert len(trained.history) == trained.state.cursor.epoch == stops
@@ -133,6 +134,54 @@ def judged(scores, **stopping):
         state = consider(run, state, epoch, score, state.weights)
         seen.append((state.best.epoch if state.best else None, state.stagnation, state.stopped))
     return seen
+
+
+INTERPRETERS = ("fast", "reference")
+BURST = BODY >> nn.loss("mse") >> nn.optimizer("sgd", lr=3e38) >> nn.model(epochs=1, batch_size=60)
+
+
+@pytest.mark.parametrize("validate", [None, 0.25])
+@pytest.mark.parametrize("interpreter", INTERPRETERS)
+def test_the_last_update_is_looked_at(interpreter, validate):
+    """Where the last update leaves the range of numbers, the first such parameter is named."""
+    run, state = fp.prepare(BURST, TASK, key=KEY, validate=validate, interpreter=interpreter)
+    leaves = {n: p.clone().requires_grad_() for n, p in state.weights.params.items()}
+    squared_errors(
+        forward(leaves, run.train.inputs["ingress_numeric"].numpy()), run.train.target
+    ).mean().backward()
+    after = {n: p.detach() - 3e38 * p.grad for n, p in sorted(leaves.items())}
+    first = next(n for n, p in after.items() if not p.isfinite().all())
+    count = int((~after[first].isfinite()).sum())
+    with pytest.raises(StateError) as caught:
+        fp.fit(BURST, TASK, key=KEY, validate=validate, interpreter=interpreter)
+    error = caught.value
+    assert f"the parameter '{first}' is not finite after epoch 1" in error.rule
+    assert error.at == "model"
+    assert error.expected == "finite numbers"
+    assert f"inf in {count} of {after[first].numel()}" in error.got
+    assert "lower the learning rate" in error.fix
+    with pytest.raises(StateError, match="is not finite after epoch 1"):
+        fp.fold(run, state, events(run.plan))
+
+
+class Masked(torch.nn.Module):
+    """A module with infinite numbers that are not learned."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("mask", torch.tensor([0.0, -math.inf, 0.0]))
+
+    def forward(self, x):
+        return torch.softmax(x + self.mask, 1)
+
+
+@pytest.mark.parametrize("interpreter", INTERPRETERS)
+def test_buffers_may_be_infinite(interpreter):
+    """What is not learned may be infinite, as masks are."""
+    chain = nn.ingress_numeric() >> nn.module(Masked) >> nn.head() >> nn.loss("mse")
+    chain = chain >> nn.optimizer("sgd", lr=0.1) >> nn.model(epochs=1)
+    buffers = model(chain, interpreter=interpreter, validate=0.25).weights.buffers
+    assert buffers["module.mask"][1] == -math.inf
 
 
 def test_nan_is_no_best():

@@ -16,7 +16,7 @@ from fpipe.core.tree import items
 from fpipe.core.value import descriptor
 from fpipe.net.keyed_mode import KeyedMode
 from fpipe.net.layer import Draw, Dtypes, Given, Keep, Layer, Normal, Stream, Tensors, Uniform
-from fpipe.net.layers.module import keyed, untouched
+from fpipe.net.layers.module import attention, keyed, untouched
 from fpipe.net.probe import Probed, probe
 from fpipe.net.shape import Shape, UnknownSizeError, shown
 from fpipe.net.signature import accepted, signature_of
@@ -80,6 +80,12 @@ class Function(Layer):
             made = self._call(self.init_code, (key, *self.entering))
         return _as_params(made, self.name), {}
 
+    def bare_weights(self) -> tuple[Tensors, Tensors]:
+        """Look at the outline; a user's ``init`` need not know of devices."""
+        if not self.outline:
+            return {n: tensor.to("meta") for n, tensor in self.init(Key(0))[0].items()}, {}
+        return {n: torch.empty(shape, device="meta") for n, shape in self.outline}, {}
+
     def draws(self, inputs: tuple[Shape, ...]) -> Mapping[str, Draw]:
         """Ask the user's ``draws``; a stream where nothing is declared."""
         if self.draws_code is None:
@@ -94,7 +100,7 @@ class Function(Layer):
             drawn = {name: _beside(tensor, inputs[0]) for name, tensor in given.draws.items()}
         stream = given.draws if self.draws_code is None else {}
         mode = keyed(stream, given.training, self._called())
-        with untouched(inputs, self.name), mode:
+        with untouched(inputs, self.name), mode, attention(inputs, given.training):
             out = self._function(given.params, drawn, given.training)(*inputs)
         outputs = tuple(out) if isinstance(out, tuple | list) else (out,)
         self._check_count(len(outputs))

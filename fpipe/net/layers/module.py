@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import inspect
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import lru_cache
 from typing import Any
 
@@ -20,9 +20,11 @@ from fpipe.core.errors import FpipeError, ParameterError, StateError, did_you_me
 from fpipe.core.key import Key
 from fpipe.core.tree import items
 from fpipe.core.value import descriptor
+from fpipe.net.attention_mode import PlainAttention
 from fpipe.net.keyed_mode import KeyedMode
 from fpipe.net.layer import Applied, Draw, Dtypes, Layer, Stream, Tensors
 from fpipe.net.probe import Probed, probe
+from fpipe.net.recurrent import check_recurrent
 from fpipe.net.shape import Shape
 
 
@@ -103,9 +105,12 @@ class Foreign(Layer):
         """Build the module under the key and keep its tensors."""
         with KeyedMode(key.generator()):
             module = self.build()
-        learned = {n: p for n, p in module.named_parameters() if p.requires_grad}
-        fixed = {n: p for n, p in module.named_parameters() if not p.requires_grad}
-        return _cloned(learned), _cloned(fixed | dict(module.named_buffers()))
+        learned, fixed = _tensors(module)
+        return _cloned(learned), _cloned(fixed)
+
+    def bare_weights(self) -> tuple[Tensors, Tensors]:
+        """Look at the module that is built once for all its uses."""
+        return _tensors(self.bare())
 
     def draws(self, inputs: tuple[Shape, ...]) -> Mapping[str, Draw]:
         """One stream for all that the module may draw in a step."""
@@ -124,9 +129,12 @@ class Foreign(Layer):
         What it draws while training comes from the stream that is passed in.
         """
         module = self.bare().train(training)
+        for device in sorted({str(x.device) for x in inputs}):
+            check_recurrent(module, device, self.code.name)
         changing = {name for name, _ in module.named_buffers()}
         own = {n: b.clone() if n in changing else b for n, b in buffers.items()}
-        with untouched(inputs, self.code.name), keyed(draws, training, self.code.name):
+        watched, mode = untouched(inputs, self.code.name), keyed(draws, training, self.code.name)
+        with watched, mode, attention(inputs, training):
             out = functional_call(module, {**params, **own}, inputs)
         outputs = tuple(out) if isinstance(out, tuple | list) else (out,)
         return outputs, own
@@ -176,6 +184,17 @@ def keyed(draws: Tensors, training: bool, name: str) -> KeyedMode:
     return KeyedMode(made)
 
 
+def attention(inputs: tuple[Tensor, ...], training: bool) -> AbstractContextManager[Any]:
+    """Return the mode in which foreign code computes attention: plainly, where it must be.
+
+    While training on a GPU it must, for its dropout to be keyed; and outside of training under
+    autocast, which torch's fused transformer layers do not know.
+    """
+    kinds = {x.device.type for x in inputs}
+    plain = kinds - {"cpu", "meta"} if training else filter(torch.is_autocast_enabled, kinds)
+    return PlainAttention() if any(plain) else nullcontext()
+
+
 @contextmanager
 def untouched(inputs: tuple[Tensor, ...], name: str) -> Iterator[None]:
     """Raise StateError where foreign code changes one of its inputs in place."""
@@ -216,6 +235,13 @@ def _bare(tensor: Tensor) -> Tensor:
     if isinstance(tensor, torch.nn.Parameter):
         return torch.nn.Parameter(empty, tensor.requires_grad)
     return empty
+
+
+def _tensors(module: torch.nn.Module) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """Return what a module learns, and what it keeps, by name."""
+    learned = {n: p for n, p in module.named_parameters() if p.requires_grad}
+    fixed = {n: p for n, p in module.named_parameters() if not p.requires_grad}
+    return dict(learned), fixed | dict(module.named_buffers())
 
 
 def _cloned(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

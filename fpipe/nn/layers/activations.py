@@ -9,7 +9,7 @@ from fpipe.core.errors import ParameterError
 from fpipe.core.parameter import REQUIRED, number, one_of, parameter, real
 from fpipe.core.tree import items
 from fpipe.core.value import descriptor
-from fpipe.graph.graph import operator
+from fpipe.graph.operator import operator
 from fpipe.net.layer import Layer
 from fpipe.net.layers.activation import Activation, Identity
 from fpipe.net.shape import Shape

@@ -12,12 +12,14 @@ from torch import Tensor
 
 from fpipe.core.code import Opaque, Ref, as_code
 from fpipe.core.errors import ParameterError
+from fpipe.core.key import Key
 from fpipe.core.tree import items
 from fpipe.core.value import descriptor
+from fpipe.graph.context import Context
 from fpipe.graph.graph import Graph, node
 from fpipe.net.layer import Layer
 from fpipe.net.layers.module import Foreign
-from fpipe.nn.descriptor import ModelDescriptor
+from fpipe.nn.descriptor import ModelDescriptor, join
 from fpipe.nn.layer_op import MANY, LayerOp
 
 
@@ -42,6 +44,16 @@ class Module(LayerOp):
     def layer(self, md: ModelDescriptor) -> Layer:
         """Return the layer."""
         return Foreign(self.code, self.args, self.kwargs, md.dtypes)
+
+    def apply(
+        self, state: Layer, inputs: tuple[Any, ...], *, key: Key, context: Context
+    ) -> tuple[Any, ...]:
+        """Append the layer; several tensors that it gives leave together."""
+        return (join(*super().apply(state, inputs, key=key, context=context)),)
+
+    def infer(self, types: tuple[Any, ...], *, key: Key, context: Context) -> tuple[Any, ...]:
+        """Append the layer, or a pending one where sizes are missing."""
+        return (join(*super().infer(types, key=key, context=context)),)
 
     def parameters(self) -> dict[str, Any]:
         """The module's own keyword arguments."""
@@ -74,6 +86,10 @@ def hold(thing: Any) -> Any:
 
 def module(code: Any, *args: Any, id: str | None = None, **kwargs: Any) -> Graph:
     """Use any ``torch.nn.Module`` class as a layer.
+
+    A module that returns a tuple of tensors has several outputs, which leave together: for
+    ``nn.loss`` with a loss of one's own over all of them, or for what takes any number of tensors,
+    such as ``nn.merge_cat()``.
 
     A class is built anew under the key. An instance is copied now, and every network begins
     with its weights, whatever the key; being no code that can be named, it equals only itself

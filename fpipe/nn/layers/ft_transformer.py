@@ -16,8 +16,9 @@ from fpipe.core.parameter import (
     real,
 )
 from fpipe.core.value import descriptor
-from fpipe.graph.graph import Graph, identity, operator
+from fpipe.graph.graph import Graph, identity
 from fpipe.graph.op import Macro
+from fpipe.graph.operator import operator
 from fpipe.nn.descriptor import ModelDescriptor
 from fpipe.nn.layer_op import DESCRIPTOR, OUTPUT
 from fpipe.nn.layers import activations

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fpipe.core.errors import ParameterError
 from fpipe.core.parameter import integer, number, parameter, real
 from fpipe.core.value import descriptor
-from fpipe.graph.graph import operator
+from fpipe.graph.operator import operator
 from fpipe.net.layer import Layer
 from fpipe.net.layers import slope as slopes
 from fpipe.net.layers.activation import Softmax as SoftmaxLayer

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fpipe.core.errors import ShapeError
 from fpipe.core.parameter import integer, parameter
 from fpipe.core.value import descriptor
-from fpipe.graph.graph import operator
+from fpipe.graph.operator import operator
 from fpipe.net.layer import Layer
 from fpipe.net.layers import merge as layers
 from fpipe.net.shape import shown

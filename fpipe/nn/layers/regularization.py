@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from fpipe.core.parameter import number, parameter, real
 from fpipe.core.value import descriptor
-from fpipe.graph.graph import operator
+from fpipe.graph.operator import operator
 from fpipe.net.layer import Layer
 from fpipe.net.layers import dropout as layers
 from fpipe.nn.descriptor import ModelDescriptor

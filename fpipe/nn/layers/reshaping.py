@@ -8,7 +8,7 @@ from fpipe.core.code import Opaque, Ref, as_code
 from fpipe.core.errors import ShapeError
 from fpipe.core.parameter import REQUIRED, Check, integer, parameter
 from fpipe.core.value import descriptor
-from fpipe.graph.graph import operator
+from fpipe.graph.operator import operator
 from fpipe.net.layer import Layer
 from fpipe.net.layers import reshape as layers
 from fpipe.net.shape import Shape, inner_dim

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fpipe.core.parameter import REQUIRED, Check, integer, parameter, tuple_of
 from fpipe.core.value import descriptor
-from fpipe.graph.graph import operator
+from fpipe.graph.operator import operator
 from fpipe.net.layer import Layer
 from fpipe.net.layers import take as layers
 from fpipe.nn.descriptor import ModelDescriptor

@@ -17,7 +17,7 @@ from fpipe.core.parameter import (
 )
 from fpipe.core.value import descriptor
 from fpipe.data.schema import levels
-from fpipe.graph.graph import operator
+from fpipe.graph.operator import operator
 from fpipe.net.layer import Layer
 from fpipe.net.layers import tokens as layers
 from fpipe.net.shape import Shape, UnknownSizeError, check_ndim, known, shown

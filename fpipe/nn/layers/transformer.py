@@ -9,7 +9,7 @@ import torch
 from fpipe.core.errors import ParameterError, ShapeError
 from fpipe.core.parameter import REQUIRED, boolean, integer, number, one_of, parameter, real
 from fpipe.core.value import descriptor
-from fpipe.graph.graph import operator
+from fpipe.graph.operator import operator
 from fpipe.graph.ports import Port
 from fpipe.net.layer import Layer
 from fpipe.net.layers import transformer as layers

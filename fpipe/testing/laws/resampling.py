@@ -12,9 +12,10 @@ from fpipe.core.key import Key
 from fpipe.core.law import Law
 from fpipe.data.kind import Classification
 from fpipe.data.task import Task
-from fpipe.evaluate.fitting import run, with_validation
+from fpipe.evaluate.fitting import run
 from fpipe.evaluate.partition import partition
 from fpipe.evaluate.resampling import bootstrap, cv, holdout, loo, repeated_cv, subsampling
+from fpipe.evaluate.validation import with_validation
 from fpipe.graph.graph import Graph
 from fpipe.testing.laws.asserting import agree
 

@@ -22,11 +22,14 @@ from fpipe.net.network import make_draws, planned_draws
 from fpipe.optim.optimizer import OptimizerState
 from fpipe.optim.sgd import SGD
 from fpipe.testing.laws.asserting import agree, near
+from fpipe.train.clip import ClipGradients
 from fpipe.train.fold import fold, fold_to, scan
+from fpipe.train.following import FollowScore
 from fpipe.train.gradient import evaluate
 from fpipe.train.numerics import INTERPRETERS
 from fpipe.train.plan import Batch, End, EpochEnd, Plan, Validate, batch_rows, epoch_order, events
 from fpipe.train.run import Run, Stopping
+from fpipe.train.stages import evaluated
 from fpipe.train.state import TrainState
 from fpipe.train.step import step
 
@@ -98,26 +101,33 @@ def end_keeps_going_possible(run: Run, state: TrainState) -> None:
     middle = fold(run, state, list(events(run.plan))[:-1])
     ended = step(run, middle, End())
     chosen = middle.best.weights if run.stopping.keep_best and middle.best else None
-    agree(ended.result, chosen or middle.weights, "the result")
+    present = evaluated(run.callbacks, middle.callbacks, middle.weights)
+    agree(ended.result, chosen or present, "the result")
     undone = evolve(ended, result=middle.result, cursor=middle.cursor)
     agree(undone, middle, "the rest of the state")
 
 
 def steps_are_counted(run: Run, state: TrainState) -> None:
-    """The cursor counts batches, callbacks see each, and history has a row per finished epoch."""
-    done, epochs = 0, 0
+    """The cursor counts batches, callbacks and optimizers count updates, and history epochs."""
+    done, epochs, updates = 0, 0, 0
+    learned: dict[str, int] = dict.fromkeys(state.weights.params, 0)
+    clips = [name for name, one in run.callbacks if isinstance(one, ClipGradients)]
     for reached, event in scan(run, state, events(run.plan)):
         if not reached.stopped:
-            done += isinstance(event, Batch)
             epochs = max(epochs, getattr(event, "epoch", 0))
+            done += isinstance(event, Batch)
+            if isinstance(event, Batch) and run.plan.is_update(event.index):
+                updates += 1
+                learned.update({n: k + 1 for n, k in learned.items() if n not in reached.frozen})
         assert reached.cursor.step == done
-        assert all(len(norms) == done for norms in reached.callbacks.values())
+        assert all(len(reached.callbacks[name]) == updates for name in clips)
+        for name, slots in reached.optimizer.slots.items():
+            assert float(slots.get("step", 0)) in (0, learned[name]), f"the steps of {name}"
     assert len(reached.history) == epochs
     assert [row["epoch"] for row in reached.history] == list(range(1, epochs + 1))
     if not reached.stopped:
         assert done == run.plan.batches * run.plan.epochs
-    for slots in reached.optimizer.slots.values():
-        assert float(slots.get("step", done)) == done
+        assert updates == run.plan.updates * run.plan.epochs
 
 
 def events_have_a_grammar(plan: Plan) -> None:
@@ -151,30 +161,38 @@ def epochs_cover_rows(plan: Plan, key: Key) -> None:
 
 
 def a_step_descends(run: Run, state: TrainState) -> None:
-    """One batch of plain SGD is ``params - lr * gradient`` of the loss, written out by hand."""
+    """The first update of plain SGD is ``params - lr * gradient``, written out by hand.
+
+    The gradient is that of the mean over all batches that make the update.
+    """
     rate = 0.125
     plain = evolve(run, optimizer=SGD(lr=rate), callbacks=())
     begun = evolve(state, callbacks=pmap(), optimizer=OptimizerState())
     first = fold(plain, begun, list(events(run.plan))[:2])
-    reached = step(plain, first, Batch(1, 0))
-    rows = batch_rows(run.plan, epoch_order(run.plan, state.key, 1), 0)
-    batch = run.train.take(rows)
+    many = min(run.plan.accumulate, run.plan.batches)
+    reached = fold(plain, first, [Batch(1, index) for index in range(many)])
+    order = epoch_order(run.plan, state.key, 1)
     leaves = {name: p.clone().requires_grad_() for name, p in first.weights.params.items()}
-    draws = make_draws(planned_draws(run.network, batch.shapes), run.keys, 0)
-    (out,), buffers = run.network.apply(
-        leaves, first.weights.buffers, batch.inputs, draws, training=True
-    )
-    assert batch.target is not None
-    loss = run.loss.value(out, batch.target, batch.weights)
+    buffers: Any = first.weights.buffers
+    parts: list[tuple[Tensor, float]] = []
+    for index in range(many):
+        batch = run.train.take(batch_rows(run.plan, order, index))
+        draws = make_draws(planned_draws(run.network, batch.shapes), run.keys, index)
+        (out,), buffers = run.network.apply(leaves, buffers, batch.inputs, draws, training=True)
+        buffers = pmap({name: tensor.detach() for name, tensor in buffers.items()})
+        assert batch.target is not None
+        share = _counted(run, batch.target, batch.weights)
+        parts.append((run.loss.value(out, batch.target, batch.weights), share))
+    whole = sum(share for _, share in parts)
+    loss = torch.stack([part * share for part, share in parts]).sum()
     if loss.requires_grad:
-        loss.backward()  # type: ignore[no-untyped-call]
+        (loss / whole).backward()  # type: ignore[no-untyped-call]
     for name, leaf in leaves.items():
         moved = leaf if leaf.grad is None else leaf - rate * leaf.grad
         near(reached.weights.params[name], moved.detach(), f"parameter {name}", 1e-5, 1e-6)
     near(dict(reached.weights.buffers), dict(buffers), "the buffers", 1e-5, 1e-6)
-    share = _counted(run, batch.target, batch.weights)
-    near(reached.totals.share, share, "the share of the batch", 1e-5, 1e-6)
-    near(reached.totals.loss, loss.item() * share, "the loss", 1e-5, 1e-6)
+    near(reached.totals.share, whole, "the share of the batches", 1e-5, 1e-6)
+    near(reached.totals.loss, loss.item(), "the loss", 1e-5, 1e-6)
 
 
 def _counted(run: Run, target: Tensor, weights: Tensor | None) -> float:
@@ -205,9 +223,11 @@ def draws_follow_steps(run: Run, key: Key) -> None:
 
 
 def validation_is_unlearned(run: Run, state: TrainState) -> None:
-    """Weights do not depend on validation rows where nothing stops on them."""
-    bare = evolve(run, stopping=Stopping(), valid=None, plan=evolve(run.plan, validates=False))
-    seen = evolve(run, stopping=Stopping(), valid=run.train, plan=evolve(run.plan, validates=True))
+    """Weights do not depend on validation rows where nothing stops or turns on them."""
+    deaf = tuple(pair for pair in run.callbacks if not isinstance(pair[1], FollowScore))
+    run = evolve(run, stopping=Stopping(), callbacks=deaf)
+    bare = evolve(run, valid=None, plan=evolve(run.plan, validates=False))
+    seen = evolve(run, valid=run.train, plan=evolve(run.plan, validates=True))
     one, two = (fold(each, state, events(each.plan)) for each in (bare, seen))
     agree(one.weights, two.weights, "the weights")
     agree(one.optimizer, two.optimizer, "the optimizer's state")

@@ -1,0 +1,124 @@
+"""What may change between a run and its going on, and what must be done anew then."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pyrsistent import pmap
+
+from fpipe.core.diff import diff
+from fpipe.core.errors import StateError
+from fpipe.core.tree import fields_of, within
+from fpipe.core.value import evolve
+from fpipe.evaluate.record import RunRecord
+from fpipe.graph.compose import changed
+from fpipe.graph.graph import Graph
+from fpipe.graph.op import Macro, Op
+from fpipe.graph.ports import Source
+from fpipe.graph.wiring import node_ids
+from fpipe.nn.callback_op import AddCallbacks
+from fpipe.nn.training import Train
+from fpipe.train.callback import Callback
+
+_FREE = {"epochs": 0, "predict_batch": None}
+"""Parameters of training that may change, and what they are compared as."""
+
+
+def check_changes(before: RunRecord, now: RunRecord) -> None:
+    """Raise StateError where something has changed that must not.
+
+    There may be more epochs, unless a callback depends on the length of the whole run; callbacks
+    may be added; the rows per batch at prediction may be others.
+    """
+    if before.task != now.task:
+        raise _other("the task", before.task, now.task, "give the task that the run began with")
+    if before.validation != now.validation:
+        told = ("none" if r.valid is None else f"{len(r.valid)} rows" for r in (before, now))
+        first, second = told
+        second += "" if first != second else ", other ones"
+        raise _other(
+            "the validation rows", first, second, "pass validate= as it was when the run began"
+        )
+    _check_epochs(before.graph, now.graph)
+    known = {name for name, _ in _callbacks(before.graph)}
+    found = diff(_compared(before.graph, known), _compared(now.graph, known))
+    if found:
+        raise StateError(
+            "the run cannot go on with another graph.",
+            expected="the graph that it began with, apart from more epochs and new callbacks",
+            got=str(found),
+            fix="undo the change, or begin anew in another folder",
+            difference=found,
+        )
+
+
+def unchanged(before: Graph, now: Graph) -> frozenset[str]:
+    """Return the ids of nodes that get the same values and do the same with them as before."""
+    old = _described(before)
+    return frozenset(name for name, told in _described(now).items() if old.get(name) == told)
+
+
+def _described(graph: Graph) -> dict[str, Any]:
+    """Return for every node all that its state depends on."""
+    ids, found = node_ids(graph), dict[str, Any]()
+
+    def described(source: Source) -> Any:
+        return source if source.is_input else (found[ids[source.node]], source.port)
+
+    for name, node in zip(ids, graph.nodes, strict=True):
+        found[name] = (name, node.op, tuple(map(described, node.sources)))
+    return found
+
+
+def _compared(graph: Graph, known: set[str]) -> Graph:
+    """Return a graph without what may change: the callbacks are those of a set of ids."""
+
+    def comparable(op: Op) -> Op | None:
+        if isinstance(op, AddCallbacks):
+            kept = tuple(pair for pair in op.callbacks if pair[0] in known)
+            return evolve(op, callbacks=kept) if kept else None
+        if not isinstance(op, Train | Macro):
+            return op
+        names = {field.name for field in fields_of(type(op))}
+        free = evolve(op, **{name: x for name, x in _FREE.items() if name in names})
+        if isinstance(free, Macro):
+            below = {p: x for p, x in free.overrides.items() if p.rpartition(".")[2] not in _FREE}
+            return evolve(free, overrides=pmap(below))
+        return free
+
+    return changed(graph, comparable)
+
+
+def _callbacks(graph: Graph) -> list[tuple[str, Callback]]:
+    """Return all callbacks that a graph holds, with their ids."""
+    adding = (part for part in within(graph) if isinstance(part, AddCallbacks))
+    return [pair for op in adding for pair in op.callbacks]
+
+
+def _check_epochs(before: Graph, now: Graph) -> None:
+    """Raise StateError where there are fewer epochs, or more and a callback minds."""
+    bound = [name for name, callback in _callbacks(before) if callback.needs_total]
+    after = now.params()
+    for path, epochs in before.params().items():
+        if path.rpartition(".")[2] != "epochs" or after.get(path, epochs) == epochs:
+            continue
+        if after[path] < epochs:
+            raise _other(path, str(epochs), str(after[path]), f"give at least {epochs}")
+        if bound:
+            raise _other(
+                f"{path} while the callback '{bound[0]}' depends on the length of the whole run",
+                str(epochs),
+                str(after[path]),
+                f"leave it at {epochs}, or begin anew in another folder",
+            )
+
+
+def _other(what: str, before: str, now: str, fix: str) -> StateError:
+    return StateError(
+        f"the run cannot go on with another value of {what}."
+        if "." in what
+        else f"the run cannot go on: {what} changed.",
+        expected=before,
+        got=now,
+        fix=fix,
+    )

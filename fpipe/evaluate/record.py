@@ -1,0 +1,67 @@
+"""What a fit was asked to do, as a value: enough to know later whether it is the same run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pyrsistent import PMap, pmap
+
+from fpipe.codec.fingerprint import fingerprint
+from fpipe.core.key import Key
+from fpipe.core.value import value
+from fpipe.data.task import Task
+from fpipe.graph.graph import Graph
+
+
+@value
+class RunRecord:
+    """What a fit was asked to do.
+
+    Args:
+        graph: the graph.
+        key: the key that it is fitted with.
+        task: fingerprint of what enters, validation rows left out.
+        valid: row ids of the validation rows, ``[rows]`` int64; None where there are none.
+        validation: fingerprint of the validation rows; None where there are none.
+        validate: the share that was asked for; None where validation rows were given, or none.
+        requests: what was asked of training (``device``, ``interpreter``, ``precision``).
+    """
+
+    graph: Graph
+    key: Key
+    task: str
+    valid: NDArray[np.int64] | None = None
+    validation: str | None = None
+    validate: float | None = None
+    requests: PMap[str, Any] = pmap()
+
+
+def recorded(
+    graph: Graph, key: Key, entering: tuple[Any, ...], validate: Any, requests: PMap[str, Any]
+) -> RunRecord:
+    """Return the record of a fit.
+
+    Args:
+        graph: the graph.
+        key: the key.
+        entering: what enters the graph, with validation rows riding along.
+        validate: as it was given to the fit.
+        requests: what is asked of training.
+
+    Raises:
+        CodecError: the data hold something that has no fingerprint.
+    """
+    tasks = [one for one in entering if isinstance(one, Task)]
+    valid = [one.valid for one in tasks if one.valid is not None]
+    bare = tuple(one.with_valid(None) if isinstance(one, Task) else one for one in entering)
+    return RunRecord(
+        graph=graph,
+        key=key,
+        task=fingerprint(bare),
+        valid=np.concatenate([one.row_id for one in valid]) if valid else None,
+        validation=fingerprint(tuple(valid)) if valid else None,
+        validate=float(validate) if isinstance(validate, int | float) else None,
+        requests=requests,
+    )
