@@ -45,6 +45,7 @@ from fpipe.train import (
     following,
     gradient,
     plan,
+    resuming,
     step,
     update,
 )
@@ -444,6 +445,16 @@ def a_cut_forgets_the_epoch_so_far(patch):
         self._totals = (0.0, 0)
 
     patch.setattr(fast.Machine, "__init__", forgetful)
+
+
+@mutant("cuts may go through files")
+def a_file_forgets_what_the_optimizer_remembers(patch):
+    everywhere(
+        patch,
+        resuming,
+        "continued",
+        lambda run, fresh, reached: evolve(reached.state, optimizer=fresh.optimizer),
+    )
 
 
 @mutant("folds may be cut")

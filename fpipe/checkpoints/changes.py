@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from pyrsistent import pmap
@@ -41,12 +42,13 @@ def check_changes(before: RunRecord, now: RunRecord) -> None:
         )
     _check_epochs(before.graph, now.graph)
     known = {name for name, _ in _callbacks(before.graph)}
-    found = diff(_compared(before.graph, known), _compared(now.graph, known))
+    compared = _compared(before.graph, known)
+    found = diff(compared, _compared(now.graph, known))
     if found:
         raise StateError(
             "the run cannot go on with another graph.",
             expected="the graph that it began with, apart from more epochs and new callbacks",
-            got=str(found),
+            got=_by_ids(str(found), compared),
             fix="undo the change, or begin anew in another folder",
             difference=found,
         )
@@ -87,6 +89,17 @@ def _compared(graph: Graph, known: set[str]) -> Graph:
         return free
 
     return changed(graph, comparable)
+
+
+def _by_ids(text: str, graph: Graph) -> str:
+    """Return a difference with ids in place of positions: ``linear.out_features: 8 → 9``."""
+    ids = node_ids(graph)
+
+    def named(match: re.Match[str]) -> str:
+        place = int(match[1])
+        return ids[place] if place < len(ids) else match[0]
+
+    return re.sub(r"^nodes\[(\d+)\]\.op", named, text, flags=re.MULTILINE)
 
 
 def _callbacks(graph: Graph) -> list[tuple[str, Callback]]:

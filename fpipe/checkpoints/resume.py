@@ -9,7 +9,13 @@ from typing import Any
 from pyrsistent import pmap
 
 from fpipe.checkpoints.changes import check_changes, unchanged
-from fpipe.checkpoints.folder import finished_states, newest_states, node_file, remove_unfinished, run_file
+from fpipe.checkpoints.folder import (
+    finished_states,
+    newest_states,
+    node_file,
+    remove_unfinished,
+    run_file,
+)
 from fpipe.checkpoints.sink import CheckpointSink
 from fpipe.core.code import Ref
 from fpipe.core.errors import StateError

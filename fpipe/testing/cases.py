@@ -194,6 +194,7 @@ CASES: dict[str, Cases] = {
     "row order at fit": transforming(keys(), learner=False, law="row order at fit"),
     "batch size is unread": learning(st.integers(1, 7), rows=(6, 20)),
     "folds may be cut": _training(),
+    "cuts may go through files": _training(),
     "fast is reference": _training(),
     "scan is fold": _training(),
     "states stay usable": _training(),

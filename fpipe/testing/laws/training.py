@@ -11,6 +11,8 @@ import torch
 from pyrsistent import pmap
 from torch import Tensor
 
+from fpipe.catalogue import catalogue
+from fpipe.codec.binary import from_bytes, to_bytes
 from fpipe.codec.canonical import canonical_bytes
 from fpipe.core.equality import same
 from fpipe.core.key import Key
@@ -21,6 +23,7 @@ from fpipe.net.layer import Draw, Keep, Normal, Uniform
 from fpipe.net.network import make_draws, planned_draws
 from fpipe.optim.optimizer import OptimizerState
 from fpipe.optim.sgd import SGD
+from fpipe.soundness import CHECKS
 from fpipe.testing.laws.asserting import agree, near
 from fpipe.train.clip import ClipGradients
 from fpipe.train.fold import fold, fold_to, scan
@@ -28,10 +31,14 @@ from fpipe.train.following import FollowScore
 from fpipe.train.gradient import evaluate
 from fpipe.train.numerics import INTERPRETERS
 from fpipe.train.plan import Batch, End, EpochEnd, Plan, Validate, batch_rows, epoch_order, events
+from fpipe.train.resuming import Reached, continued
 from fpipe.train.run import Run, Stopping
 from fpipe.train.stages import evaluated
 from fpipe.train.state import TrainState
 from fpipe.train.step import step
+
+_LAWS = "fpipe.testing"
+"""Where callbacks that laws are tried with have their code."""
 
 
 def folds_may_be_cut(run: Run, state: TrainState) -> None:
@@ -44,6 +51,18 @@ def folds_may_be_cut(run: Run, state: TrainState) -> None:
         for cut in range(1, len(every)):
             first = fold(run, start, every[:cut])
             agree(fold(run, first, every[cut:]), whole, f"the {interpreter} fold cut at {cut}")
+
+
+def cuts_may_go_through_files(run: Run, state: TrainState) -> None:
+    """Going on from a state that was saved and loaded is going on from the state."""
+    every, known = tuple(events(run.plan)), catalogue(_LAWS)
+    whole = fold(run, state, every)
+    for cut in range(1, len(every), 3):
+        reached = Reached(fold(run, state, every[:cut]), run.plan, run.callbacks)
+        back = from_bytes(to_bytes(reached, CHECKS), known)
+        agree(back, reached, f"what was loaded at {cut}")
+        gone_on = continued(run, state, back)
+        agree(fold(run, gone_on, every[cut:]), whole, f"the fold cut at {cut} by a file")
 
 
 def fast_is_reference(run: Run, state: TrainState) -> None:
@@ -287,6 +306,11 @@ def _versions(state: TrainState) -> list[Any]:
 
 TRAINING = (
     Law("folds may be cut", "fold(s, a + b) == fold(fold(s, a), b) at every cut", folds_may_be_cut),
+    Law(
+        "cuts may go through files",
+        "fold(load(save(fold(s, a))), b) == fold(s, a + b)",
+        cuts_may_go_through_files,
+    ),
     Law("fast is reference", "the fast fold is the reference, to the bit", fast_is_reference),
     Law("scan is fold", "the last state of scan is fold's", scan_is_fold),
     Law("states stay usable", "folding on from a state does not change it", states_stay_usable),
