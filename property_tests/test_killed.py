@@ -139,8 +139,8 @@ def test_a_state_that_forgets_something_is_caught(tmp_path, uninterrupted, monke
 
     newest = module.newest_states
 
-    def forgetting(folder, allow):
-        found = newest(folder, allow)
+    def forgetting(*arguments):
+        found = newest(*arguments)
         return {
             place: evolve(
                 one, state=evolve(one.state, last_loss=None, totals=type(one.state.totals)())

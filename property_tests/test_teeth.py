@@ -31,12 +31,14 @@ from fpipe.ops import joining
 from fpipe.ops.balancing import Balance
 from fpipe.ops.impute_draw import ImputeDraw
 from fpipe.optim import live
+from fpipe.optim.adam import Adam
 from fpipe.optim.optimizer import OptimizerState
 from fpipe.testing import LAWS, cases, holds, keys, law, tasks, toys, violation
 from fpipe.testing.laws.callbacks import CALLBACKS
 from fpipe.testing.laws.fit_apply import FIT_APPLY, PREDICTORS, TASK_OPERATORS
 from fpipe.testing.laws.resampling import RESAMPLING
 from fpipe.testing.laws.training import TRAINING
+from fpipe.testing.training import plans, runs, started
 from fpipe.train import (
     averaging,
     dials,
@@ -52,6 +54,7 @@ from fpipe.train import (
 from fpipe.train.following import Followed
 from fpipe.train.stages import initial_states
 from fpipe.train.state import Cursor, Weights
+from fpipe.train.unfreeze import unfreeze
 
 MUTANTS = []
 
@@ -590,7 +593,20 @@ def layers_at_rest_go_on(patch):
     plain = everywhere(patch, gradient, "learned", awake)
 
 
-@mutant("steps are counted")
+def unfreezing():
+    """Runs of Adam in which the first parameter learns at once, and all from the third batch on."""
+
+    def thawing(case):
+        run, state = case
+        names = sorted(state.weights.params)
+        callback = unfreeze(names[0] if names else None, batches={3: "*"} if names else {})
+        changed = evolve(run, optimizer=Adam(), callbacks=(("unfreeze", callback),))
+        return tuple(started(changed, state.key))
+
+    return runs(plan=plans(epochs=(2, 3))).map(thawing)
+
+
+@mutant("steps are counted", unfreezing())
 def unfreezing_forgets_the_slots(patch):
     def forgetful(run, state, stage, **more):
         reached = plain(run, state, stage, **more)

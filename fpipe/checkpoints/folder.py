@@ -15,7 +15,9 @@ from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from fpipe.codec.archive import check_digest
-from fpipe.core.errors import CodecError
+from fpipe.codec.fingerprint import fingerprint
+from fpipe.core.errors import CodecError, StateError
+from fpipe.evaluate.record import RunRecord
 from fpipe.files import load, save
 from fpipe.io.files import UNFINISHED
 
@@ -64,32 +66,46 @@ def state_file(folder: Path, place: str, epoch: int, step: int, kind: str) -> Pa
     return folder / "states" / _file_name(place) / f"epoch{epoch:04d}-step{step:08d}-{kind}.fpipe"
 
 
-def write(path: Path, place: str, state: Any) -> None:
-    """Write what stands at a place of the graph."""
-    save({"place": place, "state": state}, path)
+def name_of_run(record: RunRecord) -> str:
+    """Return what tells a run from others: its key and its data."""
+    return fingerprint((record.key, record.task, record.validation))
 
 
-def finished_states(folder: Path, allow: Iterable[str]) -> dict[str, Any]:
+def write(path: Path, run: str, place: str, state: Any) -> None:
+    """Write what stands at a place of the graph.
+
+    Args:
+        path: the file.
+        run: the name of the run.
+        place: the place.
+        state: what an operator has learned, or where a training stands.
+    """
+    save({"run": run, "place": place, "state": state}, path)
+
+
+def finished_states(folder: Path, run: str, allow: Iterable[str]) -> dict[str, Any]:
     """Return what operators have learned, by place; damaged files are left out.
+
+    Args:
+        folder: the folder.
+        run: the name of the run.
+        allow: packages whose code files may refer to.
 
     Raises:
         CodecError: a file that is whole refers to code that is not allowed, or is of a newer
             version.
+        StateError: a file is of another run.
     """
     files = sorted((folder / "nodes").glob("*.fpipe"))
-    found = (_whole(path, allow) for path in files)
+    found = (_whole(path, run, allow) for path in files)
     return {one["place"]: one["state"] for one in found if one is not None}
 
 
-def newest_states(folder: Path, allow: Iterable[str]) -> dict[str, Any]:
-    """Return the newest whole state of each training, by place.
-
-    Raises:
-        CodecError: as in `finished_states`.
-    """
+def newest_states(folder: Path, run: str, allow: Iterable[str]) -> dict[str, Any]:
+    """Return the newest whole state of each training, by place; else as `finished_states`."""
     newest: dict[str, Any] = {}
     for below in sorted((folder / "states").glob("*")):
-        whole = (_whole(file.path, allow) for file in reversed(state_files(below)))
+        whole = (_whole(file.path, run, allow) for file in reversed(state_files(below)))
         found = next((one for one in whole if one is not None), None)
         if found is not None:
             newest[found["place"]] = found["state"]
@@ -114,13 +130,22 @@ def _state_files(below: Path) -> Iterator[StateFile]:
             yield StateFile(int(match[2]), match[3], int(match[1]), path)
 
 
-def _whole(path: Path, allow: Iterable[str]) -> Any:
+def _whole(path: Path, run: str, allow: Iterable[str]) -> Any:
     """Return the content of a file, or None where it is damaged: an older one will do then."""
     try:
         check_digest(path.read_bytes())
     except (CodecError, OSError):
         return None
-    return load(path, allow)
+    content = load(path, allow)
+    if not isinstance(content, dict) or content.get("run") != run:
+        raise StateError(
+            "a file in the folder is of another run.",
+            expected="what this run has written",
+            got="a file that was put there",
+            at=str(path),
+            fix="remove the file",
+        )
+    return content
 
 
 def _file_name(place: str) -> str:

@@ -11,6 +11,7 @@ from pyrsistent import pmap
 from fpipe.checkpoints.changes import check_changes, unchanged
 from fpipe.checkpoints.folder import (
     finished_states,
+    name_of_run,
     newest_states,
     node_file,
     remove_unfinished,
@@ -85,7 +86,7 @@ def resume(
         >>> longer.state("model").state.cursor.epoch
         5
     """
-    whole, place = as_graph(graph), Path(folder)
+    whole, place = as_graph(graph), Path(folder).expanduser()
     check_sinks(sinks)
     lock = FolderLock(_existing(place))
     try:
@@ -98,12 +99,10 @@ def resume(
         now = recorded(whole, before.key, entering, share, before.requests)
         check_changes(before, now)
         same_nodes = unchanged(before.graph, whole)
-        finished = {
-            path: state
-            for path, state in finished_states(place, allow).items()
-            if split_head(path)[0] in same_nodes
-        }
-        _forget(place, allow, finished)
+        run, states = name_of_run(now), finished_states(place, name_of_run(now), allow)
+        finished = {p: state for p, state in states.items() if split_head(p)[0] in same_nodes}
+        for path in set(states) - set(finished):
+            node_file(place, path).unlink(missing_ok=True)  # it learns anew
         keeper = _keeper(place, kept["settings"], sinks).going_on(lock)
         asked = dict(before.requests)
         context = context_of(
@@ -113,7 +112,7 @@ def resume(
             context,
             sinks=(*context.sinks, keeper),
             finished=pmap(finished),
-            reached=pmap(newest_states(place, allow)),
+            reached=pmap(newest_states(place, run, allow)),
         )
         return run_within(whole, task, before.key, share, context, wanted=False)[0]
     finally:
@@ -150,13 +149,6 @@ def _modules(graph: Graph) -> tuple[str, ...]:
 def _is_foreign(module: str) -> bool:
     head = module.partition(".")[0]
     return head not in ("fpipe", "builtins", "__main__") and module.replace(".", "").isidentifier()
-
-
-def _forget(folder: Path, allow: Sequence[str], finished: Mapping[str, Any]) -> None:
-    """Remove what operators have learned that will learn anew."""
-    for path in finished_states(folder, allow):
-        if path not in finished:
-            node_file(folder, path).unlink(missing_ok=True)
 
 
 def _keeper(folder: Path, settings: Mapping[str, Any], sinks: Sequence[Sink]) -> CheckpointSink:

@@ -6,7 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from fpipe.checkpoints.folder import node_file, run_file, state_file, state_files, write
+from fpipe.checkpoints.folder import (
+    name_of_run,
+    node_file,
+    run_file,
+    state_file,
+    state_files,
+    write,
+)
 from fpipe.core.code import Opaque
 from fpipe.core.errors import ParameterError, StateError, did_you_mean
 from fpipe.core.tree import within
@@ -64,10 +71,11 @@ class CheckpointSink:
         best: bool = False,
     ) -> None:
         _check_settings(every, unit, keep, best)
-        self.folder = Path(folder)
+        self.folder = Path(folder).expanduser()
         self.settings = {"every": every, "unit": unit, "keep": keep, "best": best}
         self._every, self._unit, self._keep, self._best = every, unit, keep, best
         self._goes_on = False
+        self._run = ""
         self._lock: FolderLock | None = None
 
     def __repr__(self) -> str:
@@ -109,12 +117,13 @@ class CheckpointSink:
                 fix=f"go on with it: fp.resume(graph, task, {str(self.folder)!r}), "
                 "or give another folder",
             )
+        self._run = name_of_run(record)
         save({"record": record, "settings": self.settings}, run_file(self.folder))
 
     def _fitted(self, place: str, state: Any) -> None:
         # Nothing to keep, or nothing that another process could read: then it is fitted anew.
         if state is not None and not any(isinstance(part, Opaque) for part in within(state)):
-            write(node_file(self.folder, place), place, state)
+            write(node_file(self.folder, place), self._run, place, state)
 
     def _reached(self, place: str, reached: Reached) -> None:
         cursor, best = reached.state.cursor, reached.state.best
@@ -122,7 +131,7 @@ class CheckpointSink:
         is_best = self._best and kind == "epoch" and best is not None and best.epoch == cursor.epoch
         if is_best or self._in_turn(kind, cursor.step if kind == "batch" else cursor.epoch):
             path = state_file(self.folder, place, cursor.epoch, cursor.step, kind)
-            write(path, place, reached)
+            write(path, self._run, place, reached)
             self._prune(path.parent, best.epoch if self._best and best is not None else None)
 
     def _in_turn(self, kind: str, number: int) -> bool:

@@ -1,5 +1,6 @@
 """Checkpoints: what a folder holds, what may change when a run goes on, what is an error."""
 
+import os
 import threading
 
 import numpy as np
@@ -507,3 +508,41 @@ def test_a_callback_of_ones_own(tmp_path):
     found = fp.resume(graph, task, tmp_path)
     assert not fp.diff(found, whole)
     assert found.state("model").callbacks["counter"] == 12
+
+
+def test_a_file_of_another_run(tmp_path):
+    """It would fit: the network is the same, but the data is not."""
+    fp.fit(a_graph(), a_task(seed=1), key=KEY, sinks=[fp.CheckpointSink(tmp_path / "other")])
+    for name in ("nodes/model.fpipe", "states/model/epoch0004-step00000016-epoch.fpipe"):
+        folder = tmp_path / name.replace("/", "-")
+        cut(folder, a_graph(), a_task())
+        (folder / name).write_bytes((tmp_path / "other" / name).read_bytes())
+        with pytest.raises(StateError, match="another run") as caught:
+            fp.resume(a_graph(), a_task(), folder)
+        assert caught.value.at == str(folder / name)
+
+
+def test_a_disk_that_is_full(tmp_path, monkeypatch):
+    graph, task = a_graph(), a_task()
+    whole, replace, written = fp.fit(graph, task, key=KEY), os.replace, []
+
+    def full(source, target):
+        written.append(target)
+        if len(written) == 12:
+            raise OSError(28, "No space left on device")
+        replace(source, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", full)
+        with pytest.raises(CodecError, match="cannot be written") as caught:
+            fp.fit(graph, task, key=KEY, sinks=[fp.CheckpointSink(tmp_path)])
+    assert "No space left" in caught.value.got
+    assert not list(tmp_path.rglob("*.part"))
+    assert not fp.diff(fp.resume(graph, task, tmp_path), whole)
+
+
+def test_the_folder_of_the_user(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    fp.fit(a_graph(1), a_task(), key=KEY, sinks=[fp.CheckpointSink("~/run")])
+    assert (tmp_path / "run" / "run.fpipe").is_file()
+    fp.resume(a_graph(1), a_task(), "~/run")
