@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from functools import partial
 from typing import Any, Literal
@@ -201,6 +201,23 @@ def resample(
     return ResampleResult(resampling, splits, tuple(prediction for _, prediction in done), kept)
 
 
+class InFold:
+    """A sink that tells another one what happens in a fold.
+
+    Args:
+        sink: the other one.
+        fold: the number of the fold, from 0.
+    """
+
+    def __init__(self, sink: Sink, fold: int) -> None:
+        self._sink = sink
+        self._fold = fold
+
+    def emit(self, event: Mapping[str, object]) -> None:
+        """Pass the event on, with the number of the fold."""
+        self._sink.emit({**event, "fold": self._fold})
+
+
 def _one_split(
     graph: Graph,
     task: Task,
@@ -214,10 +231,11 @@ def _one_split(
     fold, split = job
     train, test = _rows(task, split.train), task.take(split.test)
     held: Validate = test if isinstance(validate, str) and validate == "test" else validate
-    fitted = fit(graph, train, key=key.fold_in(fold), validate=held, **settings)
+    told = settings | {"sinks": tuple(InFold(sink, fold) for sink in settings["sinks"])}
+    fitted = fit(graph, train, key=key.fold_in(fold), validate=held, **told)
     prediction = predict(fitted, test, device=settings["device"])
     for sink in settings["sinks"]:
-        sink.emit({"kind": "fold", "index": fold, "folds": folds, "scores": {}})
+        sink.emit({"kind": "fold", "index": fold, "folds": folds})
     return (fitted if keep else None), prediction
 
 

@@ -78,23 +78,6 @@ class EventFiles:
                 records.write(event.SerializeToString())
 
 
-def move(path: Path, folder: Path, now: float) -> Path:
-    """Move an event file so that it is read after all in the folder; return where it is.
-
-    The folder in which it was is removed if nothing else is in it.
-
-    Args:
-        path: the file.
-        folder: where to; made if it is missing.
-        now: seconds since 1970.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    moved = path.replace(_claimed(folder, now))
-    if not any(path.parent.iterdir()):
-        path.parent.rmdir()
-    return moved
-
-
 def _claimed(folder: Path, now: float) -> Path:
     """Create an empty file whose name sorts behind all event files of a folder.
 

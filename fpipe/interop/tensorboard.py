@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from fpipe.core.errors import ParameterError
-from fpipe.interop.event_files import EventFiles, move
+from fpipe.interop.event_files import EventFiles
 
 # Characters that mean something in the name of a file on one system or another.
 _UNSAFE = re.compile(r'^\.|[%/\\:*?"<>|\x00-\x1f]')
@@ -22,9 +22,7 @@ class TensorBoardSink:
     Look at them with ``tensorboard --logdir folder``, also while training goes on.
 
     - Each model is a run of its own, in a sub-folder named by its path: ``model``, or
-      ``fold_0/model``, ``fold_1/model``, … under `fp.resample`. A fold is called ``model`` while
-      it is trained, since only its end tells which fold it was (``model_2``, … where folds are
-      trained at the same time).
+      ``fold_0/model``, ``fold_1/model``, … under `fp.resample`.
     - The tags of its curves are the names in ``history``: ``train.loss``, ``valid.rmse``, …, and
       ``lr`` (or ``lr.0``, … where groups of parameters have several learning rates).
     - Steps are epochs, counted from 1. A figure that is unknown has no point; one that is NaN or
@@ -34,8 +32,7 @@ class TensorBoardSink:
       new ones from there on: one curve.
 
     No file is open between two events: each is in its file when ``emit`` returns, and there is
-    nothing to close. Give each call of `fp.fit` or `fp.resample` a sink of its own; they may
-    share a folder. A sink may be used in several threads, but not in several processes.
+    nothing to close. A sink may be used in several threads, but not in several processes.
 
     Args:
         folder: where the runs are written; made with the first figures.
@@ -67,58 +64,33 @@ class TensorBoardSink:
         self._clock = clock
         self._files = EventFiles()
         self._lock = threading.Lock()
-        self._runs: dict[tuple[int, str], _Run] = {}
+        self._begun: dict[Path, Path] = {}
 
     def emit(self, event: Mapping[str, object]) -> None:
-        """Write the figures of an epoch; put a fold that has ended into its folder."""
-        kind, place = event.get("kind"), str(event.get("path") or "")
+        """Write the figures of an epoch."""
+        kind = event.get("kind")
         with self._lock:
             if kind in ("begin", "resume"):
-                self._run(place).file = None
+                self._begun.pop(self._run(event), None)
             elif kind == "epoch":
-                self._write(self._run(place), event)
-            elif kind == "fold":
-                self._settle(f"fold_{event.get('index')}")
+                self._write(self._run(event), event)
 
-    def _run(self, place: str) -> _Run:
-        """Return the run of a model that is trained in this thread."""
-        here = (threading.get_ident(), place)
-        if here not in self._runs:
-            taken = {run.name for run in self._runs.values()}
-            self._runs[here] = _Run(_free(_UNSAFE.sub(_escaped, place), taken))
-        return self._runs[here]
+    def _run(self, event: Mapping[str, object]) -> Path:
+        """Return the folder of the model that an event is about."""
+        place = _UNSAFE.sub(_escaped, str(event.get("path") or ""))
+        fold = event.get("fold")
+        return self._folder / (f"fold_{fold}" if isinstance(fold, int) else "") / place
 
-    def _write(self, run: _Run, event: Mapping[str, object]) -> None:
+    def _write(self, run: Path, event: Mapping[str, object]) -> None:
         epoch, figures = event.get("epoch"), _figures(event)
         if not isinstance(epoch, int) or not figures:
             return
         now = self._clock()
         # A file begins with the first epoch that is written: an epoch that was finished before
         # training stopped keeps its point, one that was not is written again.
-        if run.file is None:
-            run.file = self._files.create(self._folder / run.name, epoch, now)
-        self._files.append(run.file, epoch, now, figures)
-
-    def _settle(self, fold: str) -> None:
-        """Move what this thread trained last, a file for each model: one thread does a fold."""
-        here = threading.get_ident()
-        for thread, place in [key for key in self._runs if key[0] == here]:
-            run = self._runs.pop((thread, place))
-            if run.file is not None:
-                target = self._folder / fold / _UNSAFE.sub(_escaped, place)
-                move(run.file, target, self._clock())
-
-
-class _Run:
-    """What is being written of one model.
-
-    Args:
-        name: its folder, inside that of the sink.
-    """
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.file: Path | None = None  # of the training that goes on; made with its first figures
+        if run not in self._begun:
+            self._begun[run] = self._files.create(run, epoch, now)
+        self._files.append(self._begun[run], epoch, now, figures)
 
 
 def _figures(event: Mapping[str, object]) -> dict[str, float]:
@@ -130,20 +102,6 @@ def _figures(event: Mapping[str, object]) -> dict[str, float]:
         and isinstance(figure, int | float)
         and not isinstance(figure, bool)
     }
-
-
-def _free(name: str, taken: set[str]) -> str:
-    """Return a name, or the first with a number that is free.
-
-    Example:
-        >>> _free("model", {"model", "model_2"})
-        'model_3'
-    """
-    free, number = name, 1
-    while free in taken:
-        number += 1
-        free = f"{name}_{number}"
-    return free
 
 
 def _escaped(found: re.Match[str]) -> str:

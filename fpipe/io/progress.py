@@ -23,7 +23,8 @@ the last epoch (``train.loss``, ``valid.loss``; None where it is unknown); after
 learning rate ``lr`` as well, or ``lr.0``, ``lr.1``, … where groups of parameters differ.
 ``resume`` (before ``begin``, where training goes on): ``path``, ``epochs``, ``epoch``, ``step``,
 and ``new_callbacks``, the ids of those that start now.
-``fold``: ``index`` (from 0), ``folds``, ``scores``.
+``fold`` (a split of a resampling is done): ``index`` (from 0), ``folds``. What happens within a
+split has its number as ``fold`` besides.
 """
 
 
@@ -85,16 +86,22 @@ def describe(event: Event) -> str:
     """Return an event as one line of text.
 
     Example:
-        >>> describe({"kind": "fold", "index": 0, "folds": 5, "scores": {"rmse": 1.25}})
-        'fold 1/5  rmse 1.25'
-        >>> describe({"kind": "begin", "path": "model", "epochs": 3})
-        'model: begin'
+        >>> describe({"kind": "fold", "index": 0, "folds": 5})
+        'fold 1/5'
+        >>> describe({"kind": "begin", "path": "model", "epochs": 3, "fold": 0})
+        'fold 1 model: begin'
         >>> describe({"kind": "resume", "epoch": 3, "step": 40, "new_callbacks": ("ema",)})
         'resume at epoch 3, step 40; new callbacks: ema'
     """
-    kind, path = str(event.get("kind", "event")), event.get("path")
-    place = f"{path}: " if path else ""
+    kind, place = str(event.get("kind", "event")), _place(event)
+    place = f"{place}: " if place else ""
     return "  ".join([place + kind + _counted(event), *_numbers(event)])
+
+
+def _place(event: Event) -> str:
+    """Return which model an event is about, and in which fold."""
+    fold, path = event.get("fold"), str(event.get("path") or "")
+    return f"fold {fold + 1} {path}".strip() if isinstance(fold, int) else path
 
 
 def _counted(event: Event) -> str:
@@ -113,10 +120,8 @@ def _new_callbacks(event: Event) -> str:
 
 
 def _numbers(event: Event) -> list[str]:
-    scores = event.get("scores")
-    found = dict(scores) if isinstance(scores, Mapping) else {}
-    found |= {name: event[name] for name in event if "." in name}
-    return [f"{name} {value:.4g}" for name, value in found.items() if _is_number(value)]
+    found = ((name, value) for name, value in event.items() if "." in name)
+    return [f"{name} {value:.4g}" for name, value in found if _is_number(value)]
 
 
 def _is_number(value: object) -> bool:
@@ -140,6 +145,7 @@ class _BarSink:
             console=_console.Console(file=stream),
         )
         self._bars: dict[str, Any] = {}
+        self._folds = 0
 
     def emit(self, event: Event) -> None:
         kind = event.get("kind")
@@ -150,14 +156,22 @@ class _BarSink:
             console.print(describe(event), markup=False, highlight=False, soft_wrap=True)
 
     def _move(self, event: Event) -> None:
-        name = "folds" if event.get("kind") == "fold" else str(event.get("path", "model"))
+        name = _place(event) or "model"
         if event.get("kind") == "end":
             self._close(name)
-            return
-        total = _whole(event.get("folds", event.get("epochs")))
-        self._show(name, _done(event), total, "  ".join(_numbers(event)))
-        if event.get("kind") == "fold" and _done(event) >= total:
-            self._close(name)
+        elif event.get("kind") == "fold":
+            self._fold(_whole(event.get("folds")))
+        else:
+            done, total = _whole(event.get("epoch")), _whole(event.get("epochs"))
+            self._show(name, done, total, "  ".join(_numbers(event)))
+
+    def _fold(self, total: int) -> None:
+        # They are counted, since folds in several threads do not end in their order.
+        self._folds += 1
+        self._show("folds", self._folds, total, "")
+        if self._folds >= total:
+            self._folds = 0
+            self._close("folds")
 
     def _show(self, name: str, done: int, total: int, numbers: str) -> None:
         if not self._bars:
@@ -172,7 +186,3 @@ class _BarSink:
             self._display.stop()
         elif bar is not None:
             self._display.remove_task(bar)
-
-
-def _done(event: Event) -> int:
-    return _whole(event.get("index")) + 1 if "index" in event else _whole(event.get("epoch"))

@@ -18,7 +18,6 @@ from fpipe.core.errors import ParameterError
 from fpipe.evaluate.fitting import run_within
 from fpipe.graph.context import Context, Keeper
 from fpipe.interop import TensorBoardSink
-from fpipe.interop.event_files import EventFiles, move
 from fpipe.io.progress import Sink
 
 pytest.importorskip("tensorboard")
@@ -162,15 +161,10 @@ def test_folds(tmp_path, workers):
             assert without_rates(found) == curves(fitted.state("model").history)
 
 
-def test_folds_at_the_same_time_are_apart_while_they_are_trained(tmp_path):
+def test_folds_at_the_same_time_are_apart(tmp_path):
     sink = TensorBoardSink(tmp_path)
-    with ThreadPoolExecutor(1) as one, ThreadPoolExecutor(1) as two:
-        for step, thread, loss in ((1, one, 5.0), (1, two, 3.0), (2, one, 5.0), (2, two, 3.0)):
-            thread.submit(sink.emit, epoch(step, loss)).result()
-        assert runs(tmp_path) == ["model", "model_2"]
-        two.submit(sink.emit, {"kind": "fold", "index": 1}).result()
-        assert runs(tmp_path) == ["fold_1/model", "model"]
-        one.submit(sink.emit, {"kind": "fold", "index": 0}).result()
+    for step, fold, loss in ((1, 0, 5.0), (1, 1, 3.0), (2, 0, 5.0), (2, 1, 3.0)):
+        sink.emit(epoch(step, loss) | {"fold": fold})
     assert runs(tmp_path) == ["fold_0/model", "fold_1/model"]
     for index, loss in ((0, 5.0), (1, 3.0)):
         found = scalars(tmp_path / f"fold_{index}" / "model")
@@ -321,7 +315,7 @@ def test_times_are_those_of_the_clock(tmp_path):
         {"kind": "epoch", "path": "model", "epoch": 1},
         {"kind": "epoch", "path": "model", "train.loss": 1.0},
         {"kind": "fold"},
-        {"kind": "fold", "index": 0, "folds": 2, "scores": {}},
+        {"kind": "fold", "index": 0, "folds": 2},
     ],
 )
 def test_what_has_no_point_writes_nothing(tmp_path, event):
@@ -346,8 +340,8 @@ def test_runs_stay_inside_the_folder(tmp_path, path, run):
     sink = TensorBoardSink(inside)
     tell(sink, epoch(1, 1.0, path))
     assert runs(inside) == [run]
-    tell(sink, {"kind": "fold", "index": 4})
-    assert runs(inside) == [os.path.normpath(f"fold_4/{run}")]
+    tell(sink, epoch(1, 1.0, path) | {"fold": 4})
+    assert runs(inside) == sorted([run, os.path.normpath(f"fold_4/{run}")])
     assert [p.name for p in tmp_path.iterdir()] == ["inside"]
 
 
@@ -380,17 +374,6 @@ def test_a_file_that_ends_in_the_middle_of_a_record(tmp_path):
     resume = {"kind": "resume", "path": "model", "epoch": 1}
     tell(TensorBoardSink(tmp_path), resume, epoch(2, 20.0), epoch(3, 30.0))
     assert served(tmp_path / "model")["train.loss"] == [(1, 1.0), (2, 20.0), (3, 30.0)]
-
-
-def test_moving_keeps_what_is_there(tmp_path):
-    files = EventFiles()
-    old, new = tmp_path / "old", tmp_path / "new"
-    there = files.create(new, 1, 9.0)
-    kept = there.read_bytes()
-    moved = move(files.create(old, 1, 9.0), new, 9.0)
-    assert sorted(new.iterdir()) == [there, moved]
-    assert there.read_bytes() == kept == moved.read_bytes()
-    assert not old.exists()
 
 
 def test_without_tensorboard(tmp_path, monkeypatch, refused):

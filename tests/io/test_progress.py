@@ -26,16 +26,16 @@ EVENTS = [
         "valid.loss": 1.0,
     },
     {"kind": "end", "path": "model", "epochs": 2},
-    {"kind": "fold", "index": 0, "folds": 2, "scores": {"rmse": 1.5}},
-    {"kind": "fold", "index": 1, "folds": 2, "scores": {"rmse": 2.5}},
+    {"kind": "fold", "index": 0, "folds": 2},
+    {"kind": "fold", "index": 1, "folds": 2},
 ]
 LINES = [
     "model: begin",
     "model: epoch 1/2  train.loss 0.5",
     "model: epoch 2/2  train.loss 0.25  valid.loss 1",
     "model: end",
-    "fold 1/2  rmse 1.5",
-    "fold 2/2  rmse 2.5",
+    "fold 1/2",
+    "fold 2/2",
 ]
 
 
@@ -138,4 +138,20 @@ def test_bars_on_a_terminal():
     assert "model" in text
     assert "folds" in text
     assert "2/2" in text
+    assert not sink._inner._display.live.is_started
+
+
+def test_folds_at_the_same_time_have_bars_of_their_own():
+    pytest.importorskip("rich")
+    sink = ProgressSink(Terminal())
+    for fold in (0, 1):
+        sink.emit({"kind": "epoch", "path": "model", "epoch": fold + 1, "epochs": 4, "fold": fold})
+    bars = {task.description: task.completed for task in sink._inner._display.tasks}
+    assert bars == {"fold 1 model": 1, "fold 2 model": 2}
+    sink.emit({"kind": "end", "path": "model", "epochs": 4, "fold": 1})
+    sink.emit({"kind": "fold", "index": 1, "folds": 2})
+    bars = {task.description: task.completed for task in sink._inner._display.tasks}
+    assert bars == {"fold 1 model": 1, "folds": 1}
+    sink.emit({"kind": "end", "path": "model", "epochs": 4, "fold": 0})
+    sink.emit({"kind": "fold", "index": 0, "folds": 2})
     assert not sink._inner._display.live.is_started
