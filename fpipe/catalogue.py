@@ -12,7 +12,7 @@ from typing import Any
 
 import attrs
 
-from fpipe.codec.trust import Catalogue, of_package, resolve, type_name
+from fpipe.codec.trust import Catalogue, of_code, of_package, resolve, type_name
 from fpipe.core.code import Opaque, Ref
 from fpipe.core.errors import CodecError, ParameterError
 from fpipe.soundness import CHECKS
@@ -27,10 +27,11 @@ def catalogue(allow: str | Iterable[str] = ()) -> Catalogue:
     """Return what a file may hold: all types of fpipe, and code of packages that are trusted.
 
     Args:
-        allow: further packages whose classes and functions the file may refer to.
+        allow: further packages whose classes and functions the file may refer to, or single ones
+            as ``"package.module:name"``.
 
     Raises:
-        ParameterError: one of them is no name of a package.
+        ParameterError: one of them is no such name.
 
     Example:
         >>> "data.Task" in catalogue().types
@@ -39,7 +40,7 @@ def catalogue(allow: str | Iterable[str] = ()) -> Catalogue:
     packages = (allow,) if isinstance(allow, str) else tuple(allow)
     for package in packages:
         _check_package(package)
-    allowed = (*TRUSTED, *map(of_package, packages))
+    allowed = (*TRUSTED, *(of_code(p) if ":" in p else of_package(p) for p in packages))
     types = house_types()
     known = Catalogue(types, _RENAMED, allowed)
 
@@ -100,7 +101,8 @@ def _is_value(cls: type) -> bool:
 
 
 def _check_package(package: Any) -> None:
-    parts = package.split(".") if isinstance(package, str) else [""]
+    module, colon, name = package.partition(":") if isinstance(package, str) else ("", "", "")
+    parts = [*module.split("."), *(name.split(".") if colon else ())]
     if not all(part.isidentifier() for part in parts):
         raise ParameterError(
             f"{package!r} is no name of a package.",

@@ -74,7 +74,8 @@ def load(path: str | Path, allow: str | Iterable[str] = ()) -> Any:
 
     Args:
         path: the file.
-        allow: packages of your own whose code the file may refer to, such as ``["mypkg"]``.
+        allow: packages of your own whose code the file may refer to, such as ``["mypkg"]``, or
+            single classes and functions, such as ``["mypkg.losses:cubic"]``.
 
     Raises:
         CodecError: there is no such file, it is none of fpipe's, it is damaged or newer than this

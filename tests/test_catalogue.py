@@ -1,14 +1,16 @@
 """The catalogue: every class of values has a name, an example, and comes back from a file."""
 
+import shutil
+
 import pytest
 
 import fpipe as fp
 from fpipe.catalogue import catalogue, house_types
 from fpipe.codec.binary import from_bytes, to_bytes
 from fpipe.codec.conform import hints_of
-from fpipe.codec.trust import type_name
+from fpipe.codec.trust import resolve, type_name
 from fpipe.core.code import Opaque
-from fpipe.core.errors import ParameterError
+from fpipe.core.errors import CodecError, ParameterError
 from fpipe.core.tree import fields_of
 from fpipe.soundness import CHECKS
 from fpipe.testing.examples import EXAMPLES, concrete_types, example
@@ -58,13 +60,21 @@ def test_examples_are_of_classes_that_are_there():
     assert set(EXAMPLES) <= set(house_types())
 
 
-@pytest.mark.parametrize("allow", [["my pkg"], [""], [3], ["a:b"], ["a..b"]])
+@pytest.mark.parametrize("allow", [["my pkg"], [""], [3], ["a:"], [":b"], ["a:b:c"], ["a..b"]])
 def test_what_is_no_package(allow):
     with pytest.raises(ParameterError) as caught:
         catalogue(allow)
     assert "allow" in caught.value.fix
     assert caught.value.expected
     assert caught.value.got
+
+
+def test_one_function_may_be_allowed():
+    known = catalogue(["shutil:rmtree"])
+    assert resolve("shutil:rmtree", known) is shutil.rmtree
+    for path in ("shutil:copy", "shutil:move", "os:remove"):
+        with pytest.raises(CodecError, match="not allowed"):
+            resolve(path, known)
 
 
 def test_one_package_may_be_given_as_text():

@@ -40,6 +40,9 @@ def check_changes(before: RunRecord, now: RunRecord) -> None:
         raise _other(
             "the validation rows", first, second, "pass validate= as it was when the run began"
         )
+    if before.numerics != now.numerics:
+        found = diff(before.numerics, now.numerics)
+        raise _other("how numbers are computed", "as before", str(found), "go on where it began")
     _check_epochs(before.graph, now.graph)
     known = {name for name, _ in _callbacks(before.graph)}
     compared = _compared(before.graph, known)

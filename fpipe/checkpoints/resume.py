@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import attrs
 from pyrsistent import pmap
 
 from fpipe.checkpoints.changes import check_changes, unchanged
@@ -18,6 +19,7 @@ from fpipe.checkpoints.folder import (
     run_file,
 )
 from fpipe.checkpoints.sink import CheckpointSink
+from fpipe.codec.trust import inside
 from fpipe.core.code import Ref
 from fpipe.core.errors import StateError
 from fpipe.core.key import require_key
@@ -33,6 +35,7 @@ from fpipe.graph.fitted import Fitted
 from fpipe.graph.graph import Graph, Joinable, as_graph
 from fpipe.graph.settings import split_head
 from fpipe.io.lock import FolderLock
+from fpipe.train.numerics import check_numerics
 
 
 def resume(
@@ -54,8 +57,7 @@ def resume(
     that shows what has changed.
 
     Args:
-        graph: the graph of the fit. Code of the packages that it uses may be loaded from the
-            folder.
+        graph: the graph of the fit. Code that it uses may be loaded from the folder.
         task: the task of the fit.
         folder: the folder of the checkpoint sink.
         validate: the task to validate on, if one was given to the fit; a share is remembered.
@@ -91,12 +93,13 @@ def resume(
     lock = FolderLock(_existing(place))
     try:
         remove_unfinished(place)
-        allow = _modules(whole)
+        allow = _code_of(whole)
         kept = _kept(place, allow)
         before: RunRecord = kept["record"]
         share = before.validate if validate is None else validate
         entering = entered(task, share, require_key(before.key, "fit"))
         now = recorded(whole, before.key, entering, share, before.requests)
+        check_numerics(before.numerics)
         check_changes(before, now)
         same_nodes = unchanged(before.graph, whole)
         run, states = name_of_run(now), finished_states(place, name_of_run(now), allow)
@@ -137,18 +140,15 @@ def _kept(folder: Path, allow: Sequence[str]) -> Mapping[str, Any]:
     return kept
 
 
-def _modules(graph: Graph) -> tuple[str, ...]:
-    """Return the modules of the code in a graph: whoever hands it in trusts them."""
+def _code_of(graph: Graph) -> tuple[str, ...]:
+    """Return the code in a graph, and the modules of its values: the caller trusts them."""
     found = set()
     for part in within(graph):
-        module = part.path.partition(":")[0] if isinstance(part, Ref) else type(part).__module__
-        found.add(module)
-    return tuple(sorted(module for module in found if _is_foreign(module)))
-
-
-def _is_foreign(module: str) -> bool:
-    head = module.partition(".")[0]
-    return head not in ("fpipe", "builtins", "__main__") and module.replace(".", "").isidentifier()
+        if isinstance(part, Ref):
+            found.add(part.path)
+        elif attrs.has(type(part)) and not inside(type(part).__module__, "fpipe"):
+            found.add(type(part).__module__)
+    return tuple(sorted(found))
 
 
 def _keeper(folder: Path, settings: Mapping[str, Any], sinks: Sequence[Sink]) -> CheckpointSink:

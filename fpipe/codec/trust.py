@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import attrs
 
-from fpipe.core.code import path_of
+from fpipe.core.code import Ref, path_of
 from fpipe.core.errors import CodecError, did_you_mean
 
 _PATH = re.compile(r"(?P<module>[^\W\d]\w*(?:\.[^\W\d]\w*)*):(?P<name>[^\W\d]\w*(?:\.[^\W\d]\w*)*)")
@@ -63,6 +63,21 @@ def of_package(package: str) -> Trusted:
         False
     """
     return Trusted(package, lambda found: inside(module_of(found), package))
+
+
+def of_code(path: str) -> Trusted:
+    """Return one class or function that may be used.
+
+    Args:
+        path: ``"package.module:name"``.
+
+    Example:
+        >>> import math
+        >>> of_code("math:sqrt").accepts(math.sqrt), of_code("math:sqrt").accepts(math.exp)
+        (True, False)
+    """
+    module = path.partition(":")[0]
+    return Trusted(module, lambda found: found is Ref(path).resolve(), below=False)
 
 
 def module_of(found: Any) -> str:

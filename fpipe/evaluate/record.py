@@ -13,6 +13,7 @@ from fpipe.core.key import Key
 from fpipe.core.value import value
 from fpipe.data.task import Task
 from fpipe.graph.graph import Graph
+from fpipe.train.numerics import Numerics, resolve_numerics
 
 
 @value
@@ -27,6 +28,7 @@ class RunRecord:
         validation: fingerprint of the validation rows; None where there are none.
         validate: the share that was asked for; None where validation rows were given, or none.
         requests: what was asked of training (``device``, ``interpreter``, ``precision``).
+        numerics: what that came to.
     """
 
     graph: Graph
@@ -36,6 +38,7 @@ class RunRecord:
     validation: str | None = None
     validate: float | None = None
     requests: PMap[str, Any] = pmap()
+    numerics: Numerics = Numerics()
 
 
 def recorded(
@@ -64,4 +67,9 @@ def recorded(
         validation=fingerprint(tuple(valid)) if valid else None,
         validate=float(validate) if isinstance(validate, int | float) else None,
         requests=requests,
+        numerics=resolve_numerics(
+            requests.get("interpreter", "auto"),
+            requests.get("device"),
+            requests.get("precision", "float32"),
+        ),
     )

@@ -5,12 +5,14 @@ import threading
 
 import numpy as np
 import pytest
+import torch
 
 import fpipe as fp
 from fpipe import callbacks, learners, nn, ops
 from fpipe.callbacks import Callback, descriptor
 from fpipe.core.code import Opaque
 from fpipe.core.errors import CodecError, FpipeError, ParameterError, StateError
+from fpipe.core.value import evolve
 from fpipe.io.lock import FolderLock
 
 KEY = fp.key(3)
@@ -546,3 +548,29 @@ def test_the_folder_of_the_user(tmp_path, monkeypatch):
     fp.fit(a_graph(1), a_task(), key=KEY, sinks=[fp.CheckpointSink("~/run")])
     assert (tmp_path / "run" / "run.fpipe").is_file()
     fp.resume(a_graph(1), a_task(), "~/run")
+
+
+def test_other_threads(tmp_path):
+    """Also where no state of training has been kept yet."""
+    cut(tmp_path, a_graph(), a_task(), every=4)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(threads + 1)
+    try:
+        with pytest.raises(StateError, match="computes otherwise") as caught:
+            fp.resume(a_graph(), a_task(), tmp_path)
+    finally:
+        torch.set_num_threads(threads)
+    assert f"torch.set_num_threads({threads})" in caught.value.fix
+    assert fp.resume(a_graph(), a_task(), tmp_path)
+
+
+def test_a_device_that_is_gone(tmp_path, monkeypatch):
+    """A run on the device that "auto" was does not go on where "auto" is another."""
+    graph, task = a_graph(), a_task()
+    cut(tmp_path, graph, task)
+    kept = fp.load(tmp_path / "run.fpipe")
+    elsewhere = evolve(kept["record"], numerics=evolve(kept["record"].numerics, device="cuda:7"))
+    fp.save({**kept, "record": elsewhere}, tmp_path / "run.fpipe")
+    with pytest.raises(StateError, match="how numbers are computed") as caught:
+        fp.resume(graph, task, tmp_path)
+    assert "cuda:7" in caught.value.got
