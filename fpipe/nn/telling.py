@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from fpipe.graph.context import Context
+from fpipe.graph.context import Context, Keeper
 from fpipe.train.plan import Batch, Begin, End, EpochBegin, EpochEnd, Event, Plan, Validate
 from fpipe.train.resuming import Reached, starting
 from fpipe.train.run import Run
@@ -14,9 +14,10 @@ from fpipe.train.state import TrainState
 
 def wanted(run: Run, context: Context) -> Callable[[Event], bool]:
     """Return whether the state after an event is wanted: by a keeper, or to report."""
+    keepers = context.keepers
 
     def tells(event: Event) -> bool:
-        return _ends_epoch(run.plan, event) or _is_kept(run.plan, context, event)
+        return _ends_epoch(run.plan, event) or _is_kept(run.plan, keepers, event)
 
     return tells
 
@@ -25,7 +26,7 @@ def tell(run: Run, context: Context, state: TrainState, event: Event) -> None:
     """Report the end of an epoch, and give the state to those who want it."""
     if _ends_epoch(run.plan, event):
         report(context, "epoch", run.plan, state)
-    if _is_kept(run.plan, context, event):
+    if _is_kept(run.plan, context.keepers, event):
         context.keep({"kind": "state", "state": Reached(state, run.plan, run.callbacks)})
 
 
@@ -59,9 +60,8 @@ def _rates(state: TrainState) -> dict[str, float]:
     return {f"lr.{place}": float(rate) for place, rate in enumerate(rates)}
 
 
-def _is_kept(plan: Plan, context: Context, event: Event) -> bool:
+def _is_kept(plan: Plan, keepers: tuple[Keeper, ...], event: Event) -> bool:
     """Tell whether a keeper wants the state after an event."""
-    keepers = context.keepers
     if not keepers or isinstance(event, Begin | EpochBegin | End):
         return False
     if isinstance(event, Batch):
