@@ -65,8 +65,16 @@ def _frozen(cls: _C, *, hashable: bool) -> _C:
         cls.__eq__ = _equal  # type: ignore[assignment]
     if "__hash__" not in own or own["__hash__"] is None:
         cls.__hash__ = hash_of if hashable else None  # type: ignore[assignment]
-    made = attrs.frozen(eq=False, repr="__repr__" not in own)(cls)
+    if "__repr__" not in own:
+        cls.__repr__ = _text  # type: ignore[assignment]
+    # One `__repr__` for all: attrs would write and compile one per class at every import.
+    made = attrs.frozen(eq=False, repr=False)(cls)
     return made
+
+
+def _text(self: Any) -> str:
+    shown = (f"{a.name}={getattr(self, a.name)!r}" for a in attrs.fields(type(self)))
+    return f"{type(self).__qualname__.rpartition('>.')[2]}({', '.join(shown)})"
 
 
 def _equal(self: object, other: object) -> bool:
