@@ -77,7 +77,7 @@ def better() -> fp.Graph:
 
 
 def for_adult() -> fp.Graph:
-    """Return a network for the census: quantiles, levels as 0/1, three wide layers."""
+    """Return a network for the census: levels as 0/1, all scaled, three wide layers."""
     return (
         ops.impute_mode()
         >> ops.one_hot(unseen="zeros")

@@ -12,13 +12,15 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from fpipe.core.errors import CodecError
+from fpipe.core.code import Opaque, Ref
+from fpipe.core.errors import CodecError, FpipeError
 from fpipe.core.key import Key
-from fpipe.core.tree import leaves
+from fpipe.core.tree import leaves, parts, within
 from fpipe.data.kind import Classification
 from fpipe.data.prediction import Prediction
 from fpipe.data.schema import ROLES, TaskType
 from fpipe.data.task import Task
+from fpipe.evaluate.fitting import apply
 from fpipe.evaluate.resample import ResampleResult
 from fpipe.graph.fitted import Fitted
 from fpipe.graph.graph import Graph
@@ -125,6 +127,48 @@ def _sources(made: Wiring, before: int, sources: Iterable[Any]) -> None:
 
 def _fitted(made: Fitted) -> None:
     _states(made.graph, made.states)
+    require(len(made.outlines) == len(made.graph.ports), "a fitted graph lacks outlines")
+    if not any(isinstance(part, Ref | Opaque | Built) for part in within(made)):
+        _check_applies(made)
+
+
+def _check_applies(made: Fitted) -> None:
+    """Apply a fitted graph without foreign code to two rows: what does not fit shows.
+
+    An FpipeError is an answer: the rows are made up, and need not be such as the graph takes.
+    """
+    if not all(isinstance(outline, TaskType) for outline in made.outlines):
+        return
+    try:
+        rows = tuple(_two_rows(outline) for outline in made.outlines)
+        apply(made, rows if len(rows) > 1 else rows[0])
+    except FpipeError:
+        return
+    except Exception as error:
+        raise CodecError(
+            "a value does not hold together: a fitted graph cannot be applied.",
+            expected="a value as the functions of fpipe make it",
+            got=f"{type(error).__name__}: {error}"[:120],
+            fix="make the value anew; if it was read from a file, take another copy",
+        ) from error
+
+
+def _two_rows(outline: Any) -> Task:
+    """Return a task of two rows of such a type, with a zero or the first level everywhere."""
+    columns = [pl.Series(n, [_zero(dtype)] * 2, dtype=dtype) for n, dtype in outline.dtypes]
+    rows = np.arange(2, dtype=np.int64)
+    table = pl.DataFrame(columns)
+    return Task(outline.name, outline.kind, table, outline.roles, rows, rows)
+
+
+def _zero(dtype: pl.DataType) -> Any:
+    if isinstance(dtype, pl.Enum):
+        return next(iter(dtype.categories), None)
+    if isinstance(dtype, pl.Boolean):
+        return False
+    if isinstance(dtype, pl.Array):
+        return np.zeros(dtype.shape).tolist()
+    return 0 if dtype.is_numeric() else None
 
 
 def _macro_state(made: MacroState) -> None:
@@ -147,6 +191,17 @@ def _network(made: Network) -> None:
     _check_acyclic(
         {path: [w.source for w in ws if not w.is_input] for path, ws in made.wires.items()}
     )
+    _check_shapes(made)
+
+
+def _check_shapes(made: Network) -> None:
+    """Refuse layers that do not fit behind each other; foreign ones are not tried."""
+    if any(isinstance(part, Ref | Opaque) for part in within(made.layers)):
+        return
+    try:
+        repr(made)
+    except Exception as error:
+        require(False, "the layers of a network do not fit", f"{type(error).__name__}: {error}")
 
 
 def _check_acyclic(needs: dict[str, list[str]]) -> None:
@@ -159,6 +214,7 @@ def _check_acyclic(needs: dict[str, list[str]]) -> None:
 
 
 def _trained(made: TrainedModel) -> None:
+    require(made.batch > 0, "a model predicts no rows at a time", made.batch)
     result = () if made.state.result is None else (made.state.result,)
     for weights in (made.state.weights, *result):
         _fit_weights(made.network, weights)
@@ -217,7 +273,10 @@ def _check_constants(tree: Any) -> None:
 
 
 def _built(made: Built) -> None:
-    """Let a part of an estimator be rebuilt by classes and by what rebuilds arrays, only."""
+    """Let a part of an estimator be rebuilt by classes and by what rebuilds arrays, only.
+
+    A class of fpipe or torch is none of these: it could stand for code that nobody has looked at.
+    """
     code = made.code.resolve()
     module, _, name = made.code.path.partition(":")
     restores = name.startswith("__pyx_unpickle_") or (name == "newObj" and "sklearn" in module)
@@ -226,6 +285,39 @@ def _built(made: Built) -> None:
         "an estimator is rebuilt by what is no class",
         made.code.path,
     )
+    for part in (made.code, *_refs_in((made.args, made.state, made.members))):
+        whole = part.path.partition(".")[0].partition(":")[0]
+        require(whole in _PARTS, "an estimator is made of code of another package", part.path)
+    _check_tree(made)
+
+
+_PARTS = ("sklearn", "numpy", "scipy", "builtins", "collections", "copyreg", "math")
+"""Packages whose code may be a part of an estimator."""
+
+
+def _refs_in(value: Any) -> list[Ref]:
+    """Return the references in plain data; what is below another part is checked with that."""
+    found: list[Ref] = []
+    waiting = [value]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, Ref):
+            found.append(one)
+        elif not isinstance(one, Built):
+            below = parts(one)
+            waiting.extend(() if below is None else below.children)
+    return found
+
+
+def _check_tree(made: Built) -> None:
+    """Refuse decision trees whose nodes lead out of the tree: nobody looks when they predict."""
+    nodes = made.state.get("nodes") if isinstance(made.state, Mapping) else None
+    if not isinstance(nodes, np.ndarray) or nodes.dtype.names is None:
+        return
+    for name in ("left_child", "right_child"):
+        if name in nodes.dtype.names and len(nodes):
+            inside = bool((nodes[name] < len(nodes)).all()) and bool((nodes[name] >= -1).all())
+            require(inside, "a node of a tree leads out of it", name)
 
 
 CHECKS: Mapping[type, Callable[[Any], None]] = {

@@ -14,16 +14,27 @@ import torch
 
 from fpipe.codec.trust import Trusted, inside, module_of
 
-_EFFECTS = ("fpipe.io", "fpipe.tasks", "fpipe.files", "fpipe.pictures", "fpipe.cli")
-_APART = ("sklearn.datasets", "sklearn.externals", "sklearn.utils._testing", "sklearn.conftest")
+_HOUSE = ("fpipe.measure", "fpipe.net.layers")
+_APART = (
+    *("sklearn.datasets", "sklearn.externals", "sklearn.utils._testing", "sklearn.conftest"),
+    *("sklearn.utils.parallel", "sklearn.utils._joblib", "sklearn.utils._mocking"),
+    *("sklearn.callback", "sklearn.tree._export", "sklearn.experimental", "sklearn.tests"),
+    *("sklearn.utils._plotting", "sklearn.utils._show_versions", "sklearn.utils.fixes"),
+)
+_SKLEARN_FUNCTIONS = (
+    *("sklearn.metrics", "sklearn.preprocessing", "sklearn.feature_selection"),
+    *("sklearn.utils.extmath", "sklearn.utils.validation", "sklearn.decomposition"),
+    *("sklearn._loss", "sklearn.linear_model", "sklearn.neural_network", "sklearn.neighbors"),
+)
+_SCIPY = ("scipy.sparse", "scipy.interpolate", "scipy.stats", "scipy.spatial")
 _FUNCTIONAL = "torch.nn.functional"
 _SUMMARIES = (np.mean, np.median, np.sum, np.prod, np.max, np.min, np.std, np.var, np.ptp)
 
 
 def _house(found: Any) -> bool:
-    """What fpipe itself defines and what has no effect on the world."""
+    """What fpipe itself defines of formulas and layers; all else of it comes as values."""
     module = module_of(found)
-    return inside(module, "fpipe") and not any(inside(module, room) for room in _EFFECTS)
+    return callable(found) and any(inside(module, room) for room in _HOUSE)
 
 
 def _modules(found: Any) -> bool:
@@ -44,10 +55,21 @@ def _defined_in(package: str) -> Callable[[Any], bool]:
 
 
 def _sklearn(found: Any) -> bool:
-    """Estimators, what they are made of, and functions; nothing that reads or writes files."""
+    """Estimators, what they are made of, and functions of numbers; nothing that has effects."""
     module = module_of(found)
-    apart = any(inside(module, name) for name in _APART)
-    return callable(found) and inside(module, "sklearn") and not apart
+    if not inside(module, "sklearn") or any(inside(module, name) for name in _APART):
+        return False
+    if isinstance(found, type):
+        return True
+    restores = getattr(found, "__name__", "").startswith("__pyx_unpickle_")
+    return callable(found) and (
+        restores or _makes_new(found) or any(inside(module, name) for name in _SKLEARN_FUNCTIONS)
+    )
+
+
+def _makes_new(found: Any) -> bool:
+    """The function with which trees of neighbours make an empty one of themselves."""
+    return getattr(found, "__name__", "") == "newObj"
 
 
 def _numpy(found: Any) -> bool:
@@ -72,7 +94,7 @@ def _scipy(found: Any) -> bool:
     module = module_of(found)
     # Splines keep the function that makes arrays of numbers.
     array = inside(module, "scipy._lib.array_api_compat") and found.__name__ == "asarray"
-    return array or (isinstance(found, type) and inside(module, "scipy"))
+    return array or (isinstance(found, type) and any(inside(module, name) for name in _SCIPY))
 
 
 def _one_of(*things: Any) -> Callable[[Any], bool]:
@@ -85,6 +107,7 @@ def _column_types(found: Any) -> bool:
 
 TRUSTED: tuple[Trusted, ...] = (
     Trusted("fpipe", _house),
+    Trusted("fpipe.testing.values", _classes_in("fpipe.testing.values")),
     Trusted("torch", _one_of(torch.Tensor), below=False),
     Trusted("torch.nn", _modules),
     Trusted("torch.optim", _classes_in("torch.optim")),

@@ -17,8 +17,12 @@ from pyrsistent import pmap, pvector
 import fpipe as fp
 from fpipe import nn, ops
 from fpipe.codec.archive import pack, unpack
+from fpipe.codec.binary import to_bytes
 from fpipe.core.code import Ref
-from fpipe.core.errors import CodecError
+from fpipe.core.errors import CodecError, FpipeError
+from fpipe.core.tree import map_leaves
+from fpipe.core.value import evolve
+from fpipe.ops.estimator import Built, Estimator, thaw
 from fpipe.testing.examples import fitted, graph, task
 from fpipe.testing.forging import contents
 
@@ -236,6 +240,82 @@ def test_estimators_are_rebuilt_by_classes_only(path):
         fp.load(path)
 
 
+RIDGE = "sklearn.linear_model:Ridge"
+
+
+def forged_learner(content):
+    """A fitted learner with something else in the place of its estimator."""
+    task = fp.regression({"x": [1.0, 2.0, 3.0], "y": [1.0, 2.0, 3.5]}, "y")
+    fitted = fp.fit(fp.learners.sklearn(RIDGE), task, key=fp.key(1))
+    return evolve(fitted, states=fitted.states.set("sklearn", Estimator(content, ("x",)))), task
+
+
+def hidden_call(path):
+    """Code that is looked up when the estimator is rebuilt, behind a method that holds it."""
+    inner = Built(
+        Ref("fpipe.ops.estimator:Built"),
+        (Built(Ref("fpipe.core.code:Ref"), ("os:system",)), (f"echo ran > {path}",)),
+    )
+    state = pmap({"update": Ref("fpipe.ops.estimator:thaw")})
+    return Built(Ref("sklearn.base:BaseEstimator"), (), state, (("k", inner),))
+
+
+def opened_file(path):
+    return Built(Ref("scipy.io._netcdf:netcdf_file"), (str(path), "w"))
+
+
+def exported_tree(path):
+    state = pmap({"func": Ref("sklearn.tree._export:export_graphviz"), "kw_args": str(path)})
+    return Built(Ref("sklearn.preprocessing:FunctionTransformer"), (), state)
+
+
+@pytest.mark.parametrize("forge", [hidden_call, opened_file, exported_tree])
+def test_forged_estimators_run_nothing(forge, path, tmp_path):
+    victim = tmp_path / "victim.txt"
+    victim.write_text("precious")
+    fitted, task = forged_learner(forge(victim))
+    path.write_bytes(to_bytes(fitted))
+    with pytest.raises(FpipeError):
+        fp.predict(fp.load(path), task)
+    assert victim.read_text() == "precious"
+
+
+def test_members_are_put_in_by_the_class_alone(tmp_path):
+    """Without a file, too: what an object holds under the name of a method is not called."""
+    with pytest.raises(FpipeError):
+        thaw(hidden_call(tmp_path / "ran"))
+    assert not (tmp_path / "ran").exists()
+
+
+def test_trees_that_lead_out_of_themselves_are_refused(path):
+    rows = fp.tasks.iris()
+    tree = fp.fit(fp.learners.sklearn("sklearn.tree:DecisionTreeClassifier"), rows, key=fp.key(1))
+
+    def wrong(leaf):
+        if isinstance(leaf, np.ndarray) and "left_child" in (leaf.dtype.names or ()):
+            leaf = leaf.copy()
+            leaf["left_child"][0] = 10**9
+        return leaf
+
+    path.write_bytes(to_bytes(map_leaves(wrong, tree)))
+    with pytest.raises(CodecError, match="leads out of it"):
+        fp.load(path)
+
+
+def test_what_cannot_be_applied_is_refused(path):
+    bad = fitted()
+    model = bad.state("model")
+    path.write_bytes(to_bytes(evolve(bad, states=bad.states.set("model", evolve(model, batch=0)))))
+    with pytest.raises(CodecError, match="does not hold together"):
+        fp.load(path)
+
+
+def test_integers_that_nobody_could_read(path):
+    path.write_bytes(pack({"value.json": json.dumps({"int": "f" * 5000}).encode()}, 1))
+    with pytest.raises(CodecError, match="larger than any"):
+        fp.load(path)
+
+
 def test_references_are_checked_where_they_lead(path):
     fp.save(Ref("torch.nn:functional.torch.hub.load"), path)
     with pytest.raises(CodecError, match="not allowed"):
@@ -366,6 +446,8 @@ from fpipe.testing.laws.files import assert_usable
 
 rows = fp.tasks.iris()
 made = fitted()
+small = fp.regression({"x": [0.0, 1.0, 2.0, 3.0], "y": [0.0, 2.0, 1.0, 3.0]}, "y")
+fp.predict(made, small)
 state = made.state("model").state
 kept = [task(), graph(), made, state, rows.take(range(0, 150, 10))]
 kept.append(fp.fit(fp.learners.sklearn("sklearn.tree:DecisionTreeClassifier"), rows, key=fp.key(1)))
@@ -375,7 +457,10 @@ for data in files:
     assert_usable(from_bytes(data, catalogue()))
 
 def watch(event, args):
-    if event.startswith(("os.system", "subprocess.", "socket.connect", "pickle.", "os.exec", "os.remove")):
+    effects = ("os.system", "subprocess.", "socket.", "pickle.", "os.exec", "os.fork", "os.spawn",
+               "os.remove", "os.rename", "os.rmdir", "os.mkdir", "shutil.", "ctypes.", "webbrowser.")
+    writes = event == "open" and isinstance(args[1], str) and set(args[1]) & set("wax+")
+    if event.startswith(effects) or writes:
         print("RAN", event, args)
 
 sys.addaudithook(watch)
@@ -394,6 +479,11 @@ for seed in range(int(sys.argv[1])):
     counts["read"] += 1
     try:
         assert_usable(found)
+        if isinstance(found, fp.Fitted) and any(one.op.name == "model" for one in found.graph.nodes):
+            try:
+                fp.predict(found, small)
+            except fp.FpipeError:
+                pass
     except BaseException as error:
         print("UNUSABLE", seed, repr(error)[:300])
 grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024

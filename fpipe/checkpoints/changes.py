@@ -31,14 +31,16 @@ def check_changes(before: RunRecord, now: RunRecord) -> None:
     There may be more epochs, unless a callback depends on the length of the whole run; callbacks
     may be added; the rows per batch at prediction may be others.
     """
+    # Rows that are put aside for validation are no training rows: this comes first.
+    _check_validation(before, now)
     if before.task != now.task:
-        raise _other("the task", before.task, now.task, "give the task that the run began with")
-    if before.validation != now.validation:
-        told = ("none" if r.valid is None else f"{len(r.valid)} rows" for r in (before, now))
-        first, second = told
-        second += "" if first != second else ", other ones"
+        found = diff(before.content, now.content)
         raise _other(
-            "the validation rows", first, second, "pass validate= as it was when the run began"
+            "the task",
+            "the task that the run began with",
+            str(found) if found else "other values",
+            "give the task that the run began with",
+            difference=found,
         )
     if before.numerics != now.numerics:
         found = diff(before.numerics, now.numerics)
@@ -129,7 +131,25 @@ def _check_epochs(before: Graph, now: Graph) -> None:
             )
 
 
-def _other(what: str, before: str, now: str, fix: str) -> StateError:
+def _check_validation(before: RunRecord, now: RunRecord) -> None:
+    """Raise StateError where other rows are validated on; the same share of another task is not."""
+    same_share = before.validate is not None and before.validate == now.validate
+    if before.task != now.task and same_share:
+        return
+    first, second = _validated(before), _validated(now)
+    if first == second and before.task == now.task and before.validation != now.validation:
+        second += ", other ones"
+    if first != second:
+        raise _other(
+            "the validation rows", first, second, "pass validate= as it was when the run began"
+        )
+
+
+def _validated(record: RunRecord) -> str:
+    return "none" if record.valid is None else f"{len(record.valid)} rows"
+
+
+def _other(what: str, before: str, now: str, fix: str, **details: Any) -> StateError:
     return StateError(
         f"the run cannot go on with another value of {what}."
         if "." in what
@@ -137,4 +157,5 @@ def _other(what: str, before: str, now: str, fix: str) -> StateError:
         expected=before,
         got=now,
         fix=fix,
+        **details,
     )

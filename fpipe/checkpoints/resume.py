@@ -19,7 +19,6 @@ from fpipe.checkpoints.folder import (
     run_file,
 )
 from fpipe.checkpoints.sink import CheckpointSink
-from fpipe.codec.trust import inside
 from fpipe.core.code import Ref
 from fpipe.core.errors import StateError
 from fpipe.core.key import require_key
@@ -36,6 +35,7 @@ from fpipe.graph.graph import Graph, Joinable, as_graph
 from fpipe.graph.settings import split_head
 from fpipe.io.lock import FolderLock
 from fpipe.train.numerics import check_numerics
+from fpipe.trusted import TRUSTED
 
 
 def resume(
@@ -141,14 +141,25 @@ def _kept(folder: Path, allow: Sequence[str]) -> Mapping[str, Any]:
 
 
 def _code_of(graph: Graph) -> tuple[str, ...]:
-    """Return the code in a graph, and the modules of its values: the caller trusts them."""
+    """Return the code in a graph, and the packages of its own: the caller trusts them.
+
+    States may hold classes of other modules than the operators that make them.
+    """
     found = set()
     for part in within(graph):
         if isinstance(part, Ref):
-            found.add(part.path)
-        elif attrs.has(type(part)) and not inside(type(part).__module__, "fpipe"):
-            found.add(type(part).__module__)
-    return tuple(sorted(found))
+            found |= {part.path, _package(part.path.partition(":")[0])}
+        elif attrs.has(type(part)):
+            found.add(_package(type(part).__module__))
+    return tuple(sorted(name for name in found if name not in _KNOWN))
+
+
+_KNOWN = {"fpipe", *(rule.package.partition(".")[0] for rule in TRUSTED)}
+"""Packages of which the catalogue says itself what may be used."""
+
+
+def _package(module: str) -> str:
+    return module.partition(".")[0]
 
 
 def _keeper(folder: Path, settings: Mapping[str, Any], sinks: Sequence[Sink]) -> CheckpointSink:

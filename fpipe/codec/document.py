@@ -209,12 +209,16 @@ def _read_pairs(given: Json, store: Reader, catalogue: Catalogue) -> _Walk:
 
 
 def _built(cls: type, given: dict[str, Any], catalogue: Catalogue) -> Any:
-    """Make a value of its fields, by its constructor, so that its own checks run."""
+    """Make a value of its fields, by its constructor, so that its own checks run.
+
+    A field that came to the class after the file was written has its default.
+    """
     if not attrs.has(cls):
         return cls(**given)
     known = {field.name: field for field in fields_of(cls)}
-    if set(given) != set(known):
-        other = min(set(given) ^ set(known))
+    needed = {name for name, field in known.items() if field.default is attrs.NOTHING}
+    if not needed <= set(given) <= set(known):
+        other = min((needed - set(given)) | (set(given) - set(known)))
         raise CodecError(
             f"a {cls.__name__} in the file has other fields than this version's.",
             expected=", ".join(known),

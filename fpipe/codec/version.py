@@ -49,10 +49,16 @@ def _from_0(tree: Any) -> Any:
     """Version 0, which no release wrote, called a persistent map ``map``."""
     if isinstance(tree, list):
         return [_from_0(member) for member in tree]
-    if isinstance(tree, dict):
-        names = {"map": "pmap"}
-        return {names.get(key, key) if len(tree) == 1 else key: _from_0(tree[key]) for key in tree}
-    return tree
+    if not isinstance(tree, dict):
+        return tree
+    return {"pmap" if tag == "map" else tag: _body_from_0(below) for tag, below in tree.items()}
+
+
+def _body_from_0(below: Any) -> Any:
+    """Bring up what a tag stands for; the names in it are keys and fields, and no tags."""
+    if isinstance(below, dict):
+        return {name: _from_0(member) for name, member in below.items()}
+    return _from_0(below)
 
 
 MIGRATIONS: Mapping[int, Callable[[Any], Any]] = {0: _from_0}

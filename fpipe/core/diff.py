@@ -95,7 +95,7 @@ def diff(a: Any, b: Any) -> Difference:
     waiting: list[tuple[Path, Any, Any]] = [((), a, b)]
     while waiting:
         path, left, right = waiting.pop()
-        if left is right or same(left, right):
+        if left is right or _alike(left, right):
             continue
         below = _below(left, right)
         if below:
@@ -130,7 +130,15 @@ def _below(left: Any, right: Any) -> list[tuple[Any, Any, Any]]:
     names = [*a, *(name for name in b if name not in a)]
     none = (None, Absent())
     pairs = [((a.get(n) or b[n])[0], a.get(n, none)[1], b.get(n, none)[1]) for n in names]
-    return [(key, x, y) for key, x, y in pairs if not same(x, y)]
+    return [(key, x, y) for key, x, y in pairs if not (x is y or _alike(x, y))]
+
+
+def _alike(left: Any, right: Any) -> bool:
+    """Tell whether two values are the same; what has no bits to compare differs."""
+    try:
+        return same(left, right)
+    except Exception:  # the equality of a foreign class may fail in any way
+        return False
 
 
 def _by_name(found: Parts) -> dict[Any, tuple[Any, Any]]:
@@ -150,9 +158,10 @@ def _described(left: Any, right: Any) -> str:
 
 
 def _tensors(left: torch.Tensor, right: torch.Tensor) -> str:
-    if left.dtype != right.dtype or left.shape != right.shape:
+    nested = left.is_nested or right.is_nested
+    if left.dtype != right.dtype or (not nested and left.shape != right.shape):
         return f"{_shown(left)} → {_shown(right)}"
-    if left.layout != torch.strided or left.is_meta or left.is_quantized:
+    if left.is_nested or left.layout != torch.strided or left.is_meta or left.is_quantized:
         return f"{_shown(left)}, other entries"
     a, b = (x.detach().cpu().contiguous().reshape(-1) for x in (left, right))
     size = a.element_size()
@@ -231,14 +240,18 @@ def _frames(left: pl.DataFrame, right: pl.DataFrame) -> str:
 
 def _shown(side: Any) -> str:
     if isinstance(side, torch.Tensor):
-        return f"{str(side.dtype).removeprefix('torch.')}{list(side.shape)}"
+        size = "[nested]" if side.is_nested else list(side.shape)
+        return f"{str(side.dtype).removeprefix('torch.')}{size}"
     if isinstance(side, np.ndarray):
         return f"array {side.dtype}{list(side.shape)}"
     if isinstance(side, pl.Series):
         return f"column {side.name!r} ({side.dtype}, {side.len():,} rows)"
     if isinstance(side, pl.DataFrame):
         return f"table of {side.height:,} rows, {side.width} columns"
-    text = " ".join(repr(side).split())
+    try:
+        text = " ".join(repr(side).split())
+    except Exception:
+        text = f"{type(side).__name__}, which cannot be shown"
     return text if len(text) <= _WIDTH else f"{text[: _WIDTH - 2]} …"
 
 

@@ -103,7 +103,9 @@ def nearest(name: str, names: Iterable[str]) -> str | None:
         'class_weight'
     """
     known = sorted(names)
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    # Two letters in each other's place are the likeliest slip of all.
+    swapped = [other for other in known if sorted(other) == sorted(name)]
+    close = swapped or difflib.get_close_matches(name, known, n=1, cutoff=0.6)
     if close:
         return close[0]
     containing = [other for other in known if name and (name in other or other in name)]

@@ -206,6 +206,13 @@ def _roles(
 
 def _check_patterns(frame: pl.DataFrame) -> None:
     for name in frame.columns:
+        if not name:
+            raise SchemaError(
+                "a column has no name.",
+                expected="a name for every column",
+                got=f"'' among {', '.join(frame.columns[:8])}",
+                fix="give it one: data.rename({'': 'row'}), or drop it",
+            )
         if name == "*" or (name.startswith("^") and name.endswith("$")):
             raise SchemaError(
                 f"the column name '{name}' is a pattern to polars, which would match others.",

@@ -29,6 +29,8 @@ class RunRecord:
         validate: the share that was asked for; None where validation rows were given, or none.
         requests: what was asked of training (``device``, ``interpreter``, ``precision``).
         numerics: what that came to.
+        content: what there is to tell of the task, to show where another one differs: kind, rows,
+            and for each column its type and fingerprint.
     """
 
     graph: Graph
@@ -39,6 +41,7 @@ class RunRecord:
     validate: float | None = None
     requests: PMap[str, Any] = pmap()
     numerics: Numerics = Numerics()
+    content: PMap[str, Any] = pmap()
 
 
 def recorded(
@@ -72,4 +75,24 @@ def recorded(
             requests.get("device"),
             requests.get("precision", "float32"),
         ),
+        content=pmap({f"input {i}": _told(one) for i, one in enumerate(bare)}),
+    )
+
+
+def _told(entering: Any) -> Any:
+    """Return what there is to tell of what enters a graph."""
+    if not isinstance(entering, Task):
+        return type(entering).__name__
+    columns = {
+        column.name: f"{column.dtype}, content {fingerprint(column)[:12]}"
+        for column in entering.table.get_columns()
+    }
+    return pmap(
+        {
+            "kind": entering.kind,
+            "roles": entering.roles,
+            "rows": entering.n_rows,
+            "row ids": fingerprint(entering.row_id)[:12],
+            "columns": pmap(columns),
+        }
     )

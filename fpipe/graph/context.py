@@ -69,9 +69,18 @@ class Context:
         return tuple(sink for sink in self.sinks if isinstance(sink, Keeper))
 
     def keep(self, event: Mapping[str, object]) -> None:
-        """Tell the sinks that are given whole values of an event here."""
+        """Tell the sinks that are given whole values of an event here.
+
+        All are told, also where one of them fails; the first failure is raised afterwards.
+        """
+        failed: BaseException | None = None
         for keeper in self.keepers:
-            keeper.emit({"path": self.place, **event})
+            try:
+                keeper.emit({"path": self.place, **event})
+            except BaseException as error:
+                failed = failed or error
+        if failed is not None:
+            raise failed
 
     @property
     def place(self) -> str:

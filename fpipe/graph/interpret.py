@@ -11,13 +11,12 @@ from pyrsistent import PMap, pmap
 from fpipe.core.errors import FpipeError, GraphError, ParameterError
 from fpipe.core.key import Key
 from fpipe.core.parameter import REQUIRED
-from fpipe.core.tree import items
 from fpipe.graph.compose import counted, then
 from fpipe.graph.context import Context
 from fpipe.graph.flow import attach, detach, outline
 from fpipe.graph.op import Macro, MacroState, Op
 from fpipe.graph.ports import Port, Source, from_input
-from fpipe.graph.settings import set_params, split_head
+from fpipe.graph.settings import overrides_of, set_params, split_head
 from fpipe.graph.wiring import Wiring, node_ids
 
 Values = tuple[Any, ...]
@@ -99,16 +98,17 @@ def infer_graph(
 def expansion(macro: Macro, types: Values) -> Any:
     """Return the graph that a macro stands for, with its overrides applied."""
     graph = _widened(macro.expand(types), len(types))
-    if not macro.overrides:
+    overrides = overrides_of(macro)
+    if not overrides:
         return graph
     _check_steps(macro, graph)
-    return set_params(graph, dict(items(macro.overrides)))
+    return set_params(graph, overrides)
 
 
 def _check_steps(macro: Macro, graph: Wiring) -> None:
     """Raise ParameterError where something is set below a step that this expansion leaves out."""
     left_out = set(macro.steps) - set(node_ids(graph))
-    for path, value in items(macro.overrides):
+    for path, value in overrides_of(macro).items():
         step, _ = split_head(path)
         if step in left_out:
             raise ParameterError(

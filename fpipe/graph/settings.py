@@ -28,6 +28,9 @@ class Copied(Protocol):
     def copy(self, i: int) -> Any:
         """Return the graph of one copy, before overrides; IndexError where there is none."""
 
+    def has_copy(self, i: int) -> bool:
+        """Tell whether there is such a copy, or may be."""
+
 
 def params(wiring: Wiring) -> dict[str, Any]:
     """Return every parameter by path, in node order; those of macros come before their graphs'."""
@@ -43,7 +46,23 @@ def op_params(op: Op) -> dict[str, Any]:
     for prefix, graph in op.graphs().items():
         for path, value in params(graph).items():
             found[f"{prefix}.{path}" if prefix else path] = value
-    return found | dict(items(op.overrides)) if isinstance(op, Macro) else found
+    return found | overrides_of(op) if isinstance(op, Macro) else found
+
+
+def overrides_of(op: Macro) -> dict[str, Any]:
+    """Return what is set below a macro, by path.
+
+    What was set for a copy that is not there now is kept, and counts again when it is.
+    """
+    found = dict(items(op.overrides))
+    if not isinstance(op, Copied):
+        return found
+    return {path: x for path, x in found.items() if _is_there(op, split_head(path)[0])}
+
+
+def _is_there(op: Copied, head: str) -> bool:
+    number = head[1:-1]
+    return not (head.startswith("[") and number.isdigit()) or op.has_copy(int(number))
 
 
 def missing(wiring: Wiring) -> tuple[str, ...]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from fpipe.core.tree import items
 from fpipe.graph.op import Macro, Op
 from fpipe.graph.ports import Source
+from fpipe.graph.settings import overrides_of
 from fpipe.graph.wiring import Wiring, node_ids
 
 
@@ -49,7 +49,7 @@ def _inside(op: Op) -> list[str]:
         body = describe(graph).splitlines()[1:]
         lines.extend([f"{prefix}:", *body] if prefix else [line[2:] for line in body])
     if isinstance(op, Macro):
-        lines.extend(f"set {path} = {_short(value)}" for path, value in items(op.overrides))
+        lines.extend(f"set {path} = {_short(value)}" for path, value in overrides_of(op).items())
     return lines
 
 

@@ -133,7 +133,10 @@ def _rqr(c: Compared, alpha: float) -> float:
     taken of the rows that are scored. Undefined where they are all equal.
     """
     _check_varies(c, c.truth, "variance")
-    level = np.full_like(c.truth, np.quantile(c.truth, alpha))
+    with np.errstate(over="ignore", invalid="ignore"):
+        level = np.full_like(c.truth, np.quantile(c.truth, alpha))
+    if not np.isfinite(level).all():
+        raise _undefined_spread(c, f"their {alpha}-quantile is no finite number")
     naive = _pinball_of(c.truth, level, alpha)
     if naive == 0.0:
         raise _undefined_spread(c, f"the pinball loss of their own {alpha}-quantile is 0")

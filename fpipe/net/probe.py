@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from fpipe.core.errors import FpipeError, ShapeError
 from fpipe.core.key import Key
@@ -41,6 +42,10 @@ _MOST = 2_000_000
 _ENOUGH = 2
 """How many runs must succeed before a size is believed."""
 
+_LONGEST = 3_000
+"""Greatest count of operations in a run: code that goes through a dimension step by step would take
+minutes for the large sizes."""
+
 
 _OF_SHAPES = (RuntimeError, ValueError, IndexError, AssertionError)
 """Errors with which code refuses sizes; others come from the code itself."""
@@ -51,6 +56,24 @@ class Probed(NamedTuple):
 
     shapes: tuple[Shape, ...]
     dtypes: tuple[torch.dtype, ...]
+
+
+class _TooLongError(Exception):
+    """A run that takes too many operations; it tells nothing of the sizes."""
+
+
+class _Counting(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Ends a run in this thread after so many operations."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._left = _LONGEST
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self._left -= 1
+        if self._left < 0:
+            raise _TooLongError
+        return func(*args, **(kwargs or {}))
 
 
 class Trial(NamedTuple):
@@ -122,12 +145,15 @@ def _tried(
     """Return the runs that succeeded, and the error of the first that did not."""
     found: list[Probed] = []
     refused: ShapeError | None = None
+    too_long = math.inf
     for base, step in sizes:
         sized = _sized(shapes, base, step)
-        if trial.real and sum(map(math.prod, sized)) > _MOST:
+        if base >= too_long or (trial.real and sum(map(math.prod, sized)) > _MOST):
             continue
         try:
             found.append(_run(trial, sized))
+        except _TooLongError:
+            too_long = base
         except ShapeError as error:
             refused = refused or error
     return found, refused
@@ -161,7 +187,7 @@ def _multiples(step: int) -> Iterator[int]:
 def _run(trial: Trial, sizes: tuple[tuple[int, ...], ...]) -> Probed:
     try:
         out = _on_zeros(trial, sizes) if trial.real else _on_meta(trial, sizes)
-    except FpipeError:
+    except (FpipeError, _TooLongError):
         raise
     except Exception as error:
         shaped = isinstance(error, _OF_SHAPES)
@@ -181,22 +207,29 @@ def _run(trial: Trial, sizes: tuple[tuple[int, ...], ...]) -> Probed:
         raise ShapeError(
             f"{trial.what} gives something other than tensors.",
             expected="a tensor or a tuple of tensors",
-            got=type(out).__name__,
-            fix="give the tensors alone, one behind the other",
+            got=_kinds(out),
+            fix="give the tensors alone, one behind the other; a module that is not yours, such as "
+            "torch.nn.LSTM, needs one around it that does",
         )
     return Probed(tuple(tuple(x.shape) for x in outputs), tuple(x.dtype for x in outputs))
 
 
+def _kinds(out: Any) -> str:
+    if isinstance(out, tuple | list) and out:
+        return f"a {type(out).__name__} of {', '.join(type(x).__name__ for x in out)}"
+    return type(out).__name__
+
+
 def _on_meta(trial: Trial, sizes: tuple[tuple[int, ...], ...]) -> Any:
     pairs = zip(sizes, trial.dtypes, strict=True)
-    with torch.no_grad(), torch.device("meta"):
+    with torch.no_grad(), torch.device("meta"), _Counting():
         return trial.function(*(torch.empty(n, dtype=dtype) for n, dtype in pairs))
 
 
 def _on_zeros(trial: Trial, sizes: tuple[tuple[int, ...], ...]) -> Any:
     """Run on zeros; should the function draw, the global generators stay as they are."""
     pairs = zip(sizes, trial.dtypes, strict=True)
-    with torch.no_grad(), KeyedMode(Key(0).generator()):
+    with torch.no_grad(), _Counting(), KeyedMode(Key(0).generator()):
         return trial.function(*(torch.zeros(n, dtype=dtype) for n, dtype in pairs))
 
 

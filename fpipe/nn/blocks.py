@@ -96,6 +96,10 @@ class Block(Macro):
             leaving = [Source(len(nodes) - 1, port) for port in range(width)]
         return Graph(*normal_form(width, tuple(nodes), tuple(leaving[-width:])))
 
+    def has_copy(self, i: int) -> bool:
+        """Tell whether there is a copy ``i``; where their number is not set there may be."""
+        return self.n_blocks is REQUIRED or i < self.n_blocks
+
     def copy(self, i: int) -> Graph:
         """Return copy ``i`` with the changes that ``each`` gives for it.
 

@@ -228,9 +228,13 @@ def _checked(cls: Any, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
                 f"{cls.name} has no parameter '{name}'.",
                 expected=", ".join(names),
                 got=f"{name}={parameters[name]!r}",
-                fix=did_you_mean(name, names),
+                fix=did_you_mean(_CALLED.get(name, name), names),
             )
     return parameters
+
+
+_CALLED = {"learning_rate": "lr", "eta": "lr", "decay": "weight_decay", "l2": "weight_decay"}
+"""What parameters are called elsewhere → their names in torch."""
 
 
 def check_loss(loss: Loss, kind: Kind) -> None:

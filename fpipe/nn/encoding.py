@@ -134,7 +134,23 @@ def _array(series: pl.Series) -> NDArray[Any]:
 
 def _numbers(frame: pl.DataFrame, dtype: torch.dtype) -> Tensor:
     numbers = frame.cast(pl.Float64).to_numpy(writable=True)
-    return torch.from_numpy(np.ascontiguousarray(numbers)).to(dtype)
+    made = torch.from_numpy(np.ascontiguousarray(numbers)).to(dtype)
+    if not bool(made.isfinite().all()):
+        row, column = (int(n) for n in (~made.isfinite()).nonzero()[0])
+        raise _too_large(frame.columns[column], row, float(numbers[row, column]), dtype)
+    return made
+
+
+def _too_large(column: str, row: int, number: float, dtype: torch.dtype) -> DataError:
+    name = str(dtype).removeprefix("torch.")
+    return DataError(
+        f"a number in column '{column}' is too large for {name}, in which the network computes.",
+        expected=f"numbers of at most {torch.finfo(dtype).max:.3g} in size",
+        got=f"{number!r} in row {row}",
+        fix="scale the feature first, e.g. with ops.scale(), or precision='float64'",
+        column=column,
+        row=row,
+    )
 
 
 def _codes(frame: pl.DataFrame, dtype: torch.dtype) -> Tensor:
@@ -145,7 +161,13 @@ def _codes(frame: pl.DataFrame, dtype: torch.dtype) -> Tensor:
 
 def _tensors(frame: pl.DataFrame, dtype: torch.dtype) -> Tensor:
     wide = np.float32 if dtype.itemsize <= 4 else np.float64
-    return torch.from_numpy(_array(frame.to_series()).astype(wide)).to(dtype)
+    array = _array(frame.to_series())
+    with np.errstate(over="ignore"):  # told below
+        made = torch.from_numpy(array.astype(wide)).to(dtype)
+    if not bool(made.isfinite().all()):
+        at = tuple(int(n) for n in (~made.isfinite()).nonzero()[0])
+        raise _too_large(frame.columns[0], at[0], float(array[at]), dtype)
+    return made
 
 
 _ENCODINGS: dict[str, Callable[[pl.DataFrame, torch.dtype], Tensor]] = {

@@ -10,7 +10,7 @@ from pyrsistent import pmap
 
 from fpipe.core.errors import SchemaError
 from fpipe.core.key import Key
-from fpipe.core.parameter import integer, optional, parameter, tuple_of
+from fpipe.core.parameter import Check, integer, optional, parameter, tuple_of
 from fpipe.core.value import descriptor, evolve
 from fpipe.data.frame import element_type
 from fpipe.data.schema import TaskType, check_columns, is_categorical, is_numeric
@@ -188,6 +188,12 @@ class IngressCategorical(IngressOp):
         return evolve(task, table=with_levels(task.table, captured))
 
 
+_SHAPE = Check(
+    "the sizes of one row, without the batch, such as (3, 32, 32), or None",
+    optional(tuple_of(integer(0))).accepts,
+)
+
+
 @descriptor
 class IngressTensor(IngressOp):
     """The one feature, a column with a tensor of one shape in every row, as a float tensor.
@@ -215,7 +221,7 @@ class IngressTensor(IngressOp):
 
     shape: tuple[int, ...] | None = parameter(
         default=None,
-        check=optional(tuple_of(integer(0))),
+        check=_SHAPE,
         convert=lambda x: None if x is None else tuple(x),
     )
 

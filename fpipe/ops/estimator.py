@@ -263,18 +263,26 @@ def _reduced(thing: Any, depth: int) -> Built:
 def _rebuilt(data: Built) -> Any:
     made = data.code.resolve()(*(thaw(x) for x in data.args))
     _restore(made, thaw(data.state))
+    # By the classes' own methods: an object may hold something else under such a name.
     if isinstance(made, list):
-        made.extend(thaw(x) for x in data.members)
+        list.extend(made, (thaw(x) for x in data.members))
+    elif isinstance(made, dict):
+        dict.update(made, {thaw(k): thaw(v) for k, v in data.members})
     elif data.members:
-        made.update({thaw(k): thaw(v) for k, v in data.members})
+        raise CodecError(
+            f"{type(made).__name__} is rebuilt with members and holds none.",
+            expected="a list or a map",
+            got=type(made).__name__,
+        )
     return made
 
 
 def _restore(made: Any, state: Any) -> None:
     if state is None:
         return
-    if hasattr(made, "__setstate__"):
-        made.__setstate__(state)
+    restore = getattr(type(made), "__setstate__", None)
+    if restore is not None:
+        restore(made, state)
     else:
         made.__dict__.update(state)
 

@@ -9,7 +9,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from fpipe.core.code import Opaque, Ref, as_code
-from fpipe.core.errors import DataError, ParameterError
+from fpipe.core.errors import DataError, ParameterError, SchemaError
 from fpipe.core.key import Key
 from fpipe.core.parameter import REQUIRED, Check, number, parameter
 from fpipe.core.value import descriptor, evolve
@@ -83,6 +83,7 @@ class TargetOp(TaskOp):
         if task.target is None or task.roles.get("truth"):
             return task
         name = truth_name(task.target)
+        _check_free(name, [column for column, _ in task.dtypes])
         roles = task.roles.set("truth", (name,))
         return evolve(task, dtypes=(*task.dtypes, (name, pl.Float64())), roles=roles)
 
@@ -258,8 +259,21 @@ def check_regression(what: str, task: Task | TaskType) -> None:
         )
 
 
+def _check_free(name: str, columns: list[str]) -> None:
+    """Raise SchemaError where the target as it was would take the place of another column."""
+    if name in columns:
+        raise SchemaError(
+            f"a column has the name '{name}', under which the target is kept as it was.",
+            expected="a table without such a column",
+            got=f"a column '{name}'",
+            fix=f"rename it: data.rename({{'{name}': 'column'}})",
+            column=name,
+        )
+
+
 def _with_truth(task: Task) -> Task:
     name = truth_name(task.target or "")
+    _check_free(name, list(task.schema))
     truth = task.column(task.target or "").alias(name)
     roles = task.roles.set("truth", (name,))
     return evolve(task, table=task.table.with_columns(truth), roles=roles)

@@ -37,6 +37,7 @@ from fpipe.net.layer import Layer
 from fpipe.net.layers.linear import Linear as LinearLayer
 from fpipe.net.network import Input, Network, Wire
 from fpipe.ops.data_selector import Cardinality
+from fpipe.ops.estimator import Built
 from fpipe.ops.feature_selector import Everything
 from fpipe.ops.formula import as_formula
 from fpipe.ops.selector import Selector
@@ -145,6 +146,7 @@ EXAMPLES: Mapping[str, Callable[[], Any]] = {
     "nn.Reshape": lambda: nn.reshape((-1, 2)).nodes[0].op,
     "optim.Sequence": lambda: Sequence((Linear(0.5), Exponential(0.1)), (2,)),
     "optim.TorchSchedule": lambda: TorchSchedule(as_code(StepLR), pmap({"step_size": 2})),
+    "ops.Built": lambda: Built(Ref("sklearn.linear_model:Ridge"), (), pmap({"alpha": 1.0})),
     "ops.Cardinality": lambda: Cardinality(at_most=3),
     "ops.Formula": lambda: as_formula(pl.col("x") + 1),
 }

@@ -31,12 +31,14 @@ class Followed:
         t: its last call, from 0; -1 before training.
         total: how often it is called in the whole run.
         now: what it set then, for every group.
+        start: epochs or updates that were done when it began.
     """
 
     memory: Any = None
     t: int = -1
     total: int = 0
     now: Settings = ()
+    start: int = 0
 
 
 class Following:
@@ -116,20 +118,26 @@ class FollowSchedule(Following, Callback):
         return Followed()
 
     def on_begin(self, state: Followed, moment: Moment) -> tuple[Followed, Moment]:
-        """Set what holds in the first epoch, or for the first update."""
-        total = self._total(moment)
+        """Set what holds in the first epoch, or for the first update.
+
+        Where it joins a run that goes on, that is the epoch or the update which comes next.
+        """
+        start = len(moment.history) if self.per == "epoch" else moment.updates
+        total = self._total(moment) - start
         memory = self.schedule.begin(moment.settings, total)
-        return self._called(memory, total, moment, 0)
+        return self._called(Followed(memory, total=total, start=start), moment, 0)
 
     def on_epoch_begin(self, state: Followed, moment: Moment) -> tuple[Followed, Moment]:
         """Set what holds in this epoch."""
-        return (
-            self._next(state, moment, moment.epoch - 1) if self.per == "epoch" else (state, moment)
-        )
+        if self.per != "epoch":
+            return state, moment
+        return self._next(state, moment, moment.epoch - 1 - state.start)
 
     def on_batch_begin(self, state: Followed, moment: Moment) -> tuple[Followed, Moment]:
         """Set what holds for the next update."""
-        return self._next(state, moment, moment.updates) if self.per == "batch" else (state, moment)
+        if self.per != "batch":
+            return state, moment
+        return self._next(state, moment, moment.updates - state.start)
 
     def _total(self, moment: Moment) -> int:
         return moment.epochs * (1 if self.per == "epoch" else moment.updates_per_epoch)
@@ -137,20 +145,20 @@ class FollowSchedule(Following, Callback):
     def _next(self, state: Followed, moment: Moment, t: int) -> tuple[Followed, Moment]:
         if t == state.t:
             return state, moment
-        if self.needs_total and state.total != self._total(moment):
+        if self.needs_total and state.total != self._total(moment) - state.start:
             unit = "epochs" if self.per == "epoch" else "updates"
             raise StateError(
                 f"{self.name} was laid out for another length of the run.",
                 expected=f"{state.total} {unit}, as when training began",
-                got=f"{self._total(moment)} {unit}",
+                got=f"{self._total(moment) - state.start} {unit}",
                 fix="train for as many epochs as before, or start anew",
             )
-        return self._called(self._resumed(state, moment), state.total, moment, t)
+        return self._called(evolve(state, memory=self._resumed(state, moment)), moment, t)
 
-    def _called(self, memory: Any, total: int, moment: Moment, t: int) -> tuple[Followed, Moment]:
-        memory, changes = self.schedule.at(memory, t)
+    def _called(self, state: Followed, moment: Moment, t: int) -> tuple[Followed, Moment]:
+        memory, changes = self.schedule.at(state.memory, t)
         after = evolve(moment, settings=merged(moment.settings, changes))
-        return Followed(memory, t, total, changes), after
+        return evolve(state, memory=memory, t=t, now=changes), after
 
     def _resumed(self, state: Followed, moment: Moment) -> Any:
         """Return the memory to go on from, given how settings are now."""

@@ -135,7 +135,9 @@ def _(event: Batch, run: Run, state: TrainState) -> TrainState:
 @on_event.register
 def _(event: EpochEnd, run: Run, state: TrainState) -> TrainState:
     loss = run.loss.over_batches(state.totals.loss, state.totals.share)
-    row = epoch_figures(event.epoch, loss, train_scores(run, state))
+    # A plan with more epochs may evaluate others: then what has been seen is a part of the rows.
+    scores = train_scores(run, state) if run.plan.evaluates(event.epoch) else {}
+    row = epoch_figures(event.epoch, loss, scores)
     cursor = evolve(state.cursor, last="epoch_end")
     reached = evolve(state, history=(*state.history, row), seen=pvector(), cursor=cursor)
     reached = staged_state(run, reached, "on_epoch_end")

@@ -93,6 +93,8 @@ class Unfreeze(Callback):
     def on_begin(self, state: None, moment: Moment) -> tuple[None, Moment]:
         """Freeze what is not trained from the beginning; every pattern must match something.
 
+        Where it joins a run that goes on, what would have been released by now is not frozen.
+
         Raises:
             ParameterError: a pattern matches no parameter.
         """
@@ -104,7 +106,11 @@ class Unfreeze(Callback):
             for pattern in patterns.split("|"):
                 _check_matches(pattern, names, place)
         frozen = (name for name in names if not matches(self.trained, name))
-        return state, moment.with_frozen(moment.frozen.union(frozen))
+        begun = moment.with_frozen(moment.frozen.union(frozen))
+        for times, now in ((self.epochs, moment.epoch), (self.batches, moment.step)):
+            for when, _ in times:
+                begun = _released(begun, times, when) if when <= now else begun
+        return state, begun
 
     def on_epoch_begin(self, state: None, moment: Moment) -> tuple[None, Moment]:
         """Release what is due in this epoch."""

@@ -14,6 +14,7 @@ from fpipe.core.code import Opaque
 from fpipe.core.errors import CodecError, FpipeError, ParameterError, StateError
 from fpipe.core.value import evolve
 from fpipe.io.lock import FolderLock
+from fpipe.train.plan import EpochEnd
 
 KEY = fp.key(3)
 
@@ -296,6 +297,77 @@ def test_a_callback_more(tmp_path):
     assert not fp.same(found.state("model").weights, from_start.state("model").weights)
 
 
+@pytest.mark.parametrize("per", ["epoch", "batch"])
+def test_a_schedule_that_joins_begins_then(tmp_path, per):
+    """Its first rate holds for what comes next, as a scheduler of torch made there by hand."""
+    task, rate = a_task(), 0.01
+    cut(tmp_path, a_graph(6), task, epochs=3)
+    joining = callbacks.lr_exponential(0.5, per=per)
+    found = fp.resume(a_graph(6, joining), task, tmp_path)
+    settings = found.state("model").state.optimizer.settings[0]["lr"]
+    # The state of epoch 2 is the newest: epochs 3 to 6 are trained with it, 4 batches in each.
+    calls = 4 if per == "epoch" else 16
+    assert settings == pytest.approx(rate * 0.5 ** (calls - 1))
+
+
+def test_unfreezing_that_joins_releases_what_is_due(tmp_path):
+    task = a_task()
+    cut(tmp_path, a_graph(6), task, epochs=4)
+    joining = callbacks.unfreeze("head.*", epochs={2: "linear.*", 7: "*"})
+    found = fp.resume(a_graph(6, joining), task, tmp_path).state("model").state
+    assert found.frozen == {"batch_norm1d.weight", "batch_norm1d.bias"}
+
+
+def test_no_score_of_a_part_of_the_rows(tmp_path):
+    """With more epochs another one is evaluated last: what was seen of a part is no score."""
+    task = a_task()
+    short, longer = (a_graph(epochs, measures_train=("rmse",), eval_every=2) for epochs in (3, 6))
+    run, start = fp.prepare(short, task, key=KEY)
+    events = list(fp.events(run.plan))
+    middle = fp.fold(run, start, events[: events.index(EpochEnd(3)) - 1])
+    assert middle.seen
+    other, _ = fp.prepare(longer, task, key=KEY)
+    end = fp.fold(other, middle, fp.events(other.plan, middle.cursor))
+    whole = fp.fit(longer, task, key=KEY).state("model").state
+    assert not fp.diff(end.history, whole.history)
+
+
+def test_states_may_hold_classes_of_the_package(tmp_path, monkeypatch):
+    """A callback in one module of a package whose state is of another."""
+    package = tmp_path / "apart"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "inner.py").write_text(
+        "from fpipe.core.value import value\n@value\nclass Count:\n    n: int = 0\n"
+    )
+    (package / "cb.py").write_text(
+        "from fpipe.callbacks import Callback, descriptor\nfrom apart.inner import Count\n"
+        "@descriptor\nclass Counting(Callback):\n    name = 'counting'\n"
+        "    def init(self, params):\n        return Count()\n"
+        "    def on_epoch_end(self, state, moment):\n        return Count(state.n + 1), moment\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    import importlib
+
+    counting = importlib.import_module("apart.cb").Counting
+    cut(tmp_path / "run", a_graph(4, counting()), a_task())
+    found = fp.resume(a_graph(4, counting()), a_task(), tmp_path / "run")
+    assert found.state("model").callbacks["counting"].n == 4
+
+
+def test_all_keepers_hear_that_a_fit_is_over(tmp_path):
+    class Failing(fp.CheckpointSink):
+        def emit(self, event):
+            super().emit(event)
+            if event["kind"] == "over":
+                raise OSError("the disk is gone")
+
+    first, second = Failing(tmp_path / "a"), fp.CheckpointSink(tmp_path / "b")
+    with pytest.raises(OSError, match="the disk is gone"):
+        fp.fit(a_graph(1), a_task(), key=KEY, sinks=[first, second])
+    assert fp.resume(a_graph(1), a_task(), tmp_path / "b") is not None
+
+
 def test_frequency_and_rows_per_prediction_and_sinks(tmp_path):
     task = a_task()
     whole = fp.fit(a_graph(5, predict_batch=7), task, key=KEY)
@@ -373,8 +445,16 @@ def test_callbacks_that_changed(tmp_path):
 
 def test_another_task(tmp_path):
     cut(tmp_path, a_graph(), a_task())
-    with pytest.raises(StateError, match="the task changed"):
+    with pytest.raises(StateError, match="the task changed") as caught:
         fp.resume(a_graph(), a_task(seed=1), tmp_path)
+    assert "columns.a" in caught.value.got
+    with pytest.raises(StateError, match="the task changed") as caught:
+        fp.resume(a_graph(), a_task(rows=48), tmp_path)
+    assert "rows: 64 → 48" in caught.value.got
+    with pytest.raises(StateError, match="the validation rows changed") as caught:
+        fp.resume(a_graph(), a_task(), tmp_path, validate=0.25)
+    assert caught.value.expected == "none"
+    assert caught.value.got == "16 rows"
 
 
 def test_a_folder_holds_one_run(tmp_path):

@@ -15,7 +15,7 @@ from fpipe.core.errors import CodecError
         *("torch.nn:Linear", "torch.nn.modules.linear:Linear", "torch.nn.functional:relu"),
         *("sklearn.tree._classes:DecisionTreeClassifier", "sklearn.svm:SVC", "numpy:log"),
         *("sklearn.feature_selection._univariate_selection:f_classif", "math:sqrt", "numpy:mean"),
-        *("scipy.special:expit", "fpipe.core.key:Key"),
+        *("scipy.special:expit", "fpipe.measure.regression:_rse"),
         *("builtins:set", "collections:OrderedDict", "torch:Tensor", "torch.optim.adam:Adam"),
     ],
 )
@@ -47,6 +47,11 @@ def test_trusted(path):
             "",
         ),
         *("torch.nn:Linear.forward.__globals__", "scipy.io:loadmat", "functools:partial"),
+        *("fpipe.core.code:Ref", "fpipe.ops.estimator:thaw", "fpipe.checkpoints.folder:write"),
+        *("fpipe.checkpoints.sink:CheckpointSink", "fpipe.codec.trust:_imported"),
+        *("fpipe.interop.tensorboard:TensorBoardSink", "fpipe.core.code:Opaque"),
+        *("sklearn.tree:export_graphviz", "sklearn.utils.parallel:Parallel"),
+        *("scipy.io._netcdf:netcdf_file", "scipy.io:FortranFile", "sklearn.utils:Bunch.clear"),
         *("copyreg:pickle", "collections:namedtuple", "polars:read_csv", "math: sqrt", "a b:c"),
     ],
 )

@@ -17,6 +17,12 @@ def test_version_0_is_brought_up():
     assert found == pmap({"a": [1, pmap({1: 2})], "map": 3})
 
 
+def test_names_in_values_are_no_tags():
+    """A map of Python, and a field, may be called as a tag was."""
+    old = b'{"dict":{"map":1}}'
+    assert from_bytes(pack({"value.json": old}, 0), catalogue()) == {"map": 1}
+
+
 def test_version_0_under_a_newer_number_is_refused():
     with pytest.raises(CodecError):
         from_bytes(pack({"value.json": OLD}, FORMAT), catalogue())

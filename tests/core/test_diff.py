@@ -81,6 +81,34 @@ def test_what_is_the_same_has_no_difference():
     assert list(found) == []
 
 
+class Raising:
+    def __eq__(self, other):
+        raise ValueError("no")
+
+    __hash__ = None
+
+    def __repr__(self):
+        raise ValueError("no")
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        (torch.eye(2).to_sparse(), torch.zeros(2, 2).to_sparse()),
+        (torch.empty(2, device="meta"), torch.empty(3, device="meta")),
+        (torch.nested.nested_tensor([torch.ones(1)]), torch.nested.nested_tensor([torch.ones(2)])),
+        (pl.LazyFrame({"a": [1]}), pl.LazyFrame({"a": [2]})),
+        ({"x": Raising()}, {"x": Raising()}),
+    ],
+    ids=["sparse", "meta", "nested", "lazy", "raising"],
+)
+def test_what_has_no_bits_differs_as_a_whole(left, right):
+    found = diff(left, right)
+    assert len(found) == 1
+    assert repr(found)
+    assert not diff(left, left)
+
+
 def test_entries_hold_both_sides():
     (entry,) = fp.diff({"a": (1, 2)}, {"a": (1,)})
     assert entry == Entry("a[1]", 2, Absent())

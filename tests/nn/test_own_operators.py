@@ -436,7 +436,8 @@ CASES = [
         lambda: net(nn.operator(lambda x: 3, name="own")()),
         ShapeError,
         "own gives something other than tensors",
-        "give the tensors alone, one behind the other",
+        "give the tensors alone, one behind the other; a module that is not yours, such as "
+        "torch.nn.LSTM, needs one around it that does",
     ),
     (
         "a change in place",

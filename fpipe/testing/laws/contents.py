@@ -10,12 +10,13 @@ import torch
 from pyrsistent import PMap, PVector
 from torch import Tensor
 
+from fpipe.core.equality import same_series
 from fpipe.core.key import Key
 from fpipe.core.law import Law
 from fpipe.core.tree import items, parts
 from fpipe.core.value import evolve
 from fpipe.data.task import Task
-from fpipe.evaluate.fitting import fit, run
+from fpipe.evaluate.fitting import apply, fit, run
 from fpipe.graph.graph import Graph
 from fpipe.net.network import Network, init_layers, make_draws, planned_draws
 from fpipe.nn.descriptor import ModelDescriptor
@@ -58,6 +59,19 @@ def values_stay(graph: Graph, task: Task, key: Key) -> None:
         before = name in task.table.columns and _all_missing(task.table[name])
         gone = _all_missing(out.table[name]) and not before
         assert not gone, f"the column '{name}' leaves with nothing but missing values"
+
+
+def truth_stays(graph: Graph, task: Task, key: Key) -> None:
+    """What is to be predicted stays as it was: scores compare with the task's own target."""
+    fitted, fit_out = run(graph, task, key=key)
+    for out in (fit_out, apply(fitted, task)):
+        truth, given = out.truth(), task.truth()
+        if truth is None or given is None:
+            continue
+        place = {int(row): i for i, row in enumerate(task.row_id)}
+        rows = [place[int(o)] for o in out.origin if int(o) in place]
+        if len(rows) == out.n_rows:
+            assert same_series(truth, given[rows]), "the target leaves with other values"
 
 
 def states_are_frozen(graph: Graph, task: Task, key: Key) -> None:
@@ -130,6 +144,7 @@ def _listed(names: set[str], within: str) -> str:
 
 CONTENTS = (
     Law("parameters learn", "every parameter gets a gradient from some batch", parameters_learn),
+    Law("truth stays", "the target leaves as it came, or its truth does", truth_stays),
     Law("values stay", "no column becomes all missing", values_stay),
     Law("states are frozen", "no state holds a list, a dict or a set", states_are_frozen),
 )

@@ -7,8 +7,9 @@ import os
 import random
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -106,10 +107,14 @@ def pure(function: Callable[[], Any], *arguments: Any) -> None:
     torch.manual_seed(1)
     np.random.seed(1)
     random.seed(1)
+    # What sets something to what it has been set to before moves nothing in the first call.
+    seeded = _world()
     second = function()
+    moved = _world()
     torch.set_rng_state(seeds[0])
     np.random.set_state(seeds[1])
     random.setstate(seeds[2])
+    _same_world(seeded, moved)
     agree(first, second, "the second call")
     assert list(map(_trace, arguments)) == before, "an argument was changed"
     assert list(map(_versions, arguments)) == versions, "a tensor was written to"
@@ -164,6 +169,20 @@ def _versions(value: Any) -> list[int]:
         below = parts(current)
         waiting.extend(() if below is None else below.children)
     return found
+
+
+@contextmanager
+def unmoved() -> Iterator[None]:
+    """Raise AssertionError where something global has moved in between.
+
+    Packages that are imported meanwhile may add warning filters and variables.
+    """
+    before = _world()
+    yield
+    after = _world()
+    added = set(after["environment"]) - set(before["environment"])
+    after["environment"] = {n: x for n, x in after["environment"].items() if n not in added}
+    _same_world({name: x for name, x in before.items() if name != "warning filters"}, after)
 
 
 def _world() -> dict[str, Any]:
