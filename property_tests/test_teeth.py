@@ -470,7 +470,23 @@ def a_cut_forgets_the_moments(patch):
     patch.setattr(live.LiveOptimizer, "__init__", forgetful)
 
 
-@mutant("fast is reference")
+def remembering():
+    """Runs whose network has batch normalisation, which few of all runs have."""
+
+    def normalised(case):
+        run, state = case
+        ((name, entering),) = run.network.inputs.items()
+        ((*_, size),) = run.network.shapes({name: entering.shape})
+        body = nn.linear(3) >> nn.batch_norm1d() >> nn.linear(size, id="out")
+        network = nn.network(body, **{name: entering.shape})
+        keys_ = pmap({path: state.key.fold_in(path) for path in network.layers})
+        changed = evolve(run, network=network, keys=keys_, optimizer=Adam(), callbacks=())
+        return tuple(started(changed, state.key))
+
+    return runs().filter(lambda case: len(case[0].network.inputs) == 1).map(normalised)
+
+
+@mutant("fast is reference", remembering())
 def the_fast_fold_uses_stale_buffers(patch):
     batch = fast.Machine._batch
 
@@ -534,8 +550,8 @@ def a_cut_restarts_schedules(patch):
 def schedules_lag_behind(patch):
     called = following.FollowSchedule._called
 
-    def late(self, memory, total, moment, t):
-        reached, after = called(self, memory, total, moment, max(t - 1, 0))
+    def late(self, state, moment, t):
+        reached, after = called(self, state, moment, max(t - 1, 0))
         return evolve(reached, t=t), after
 
     patch.setattr(following.FollowSchedule, "_called", late)

@@ -280,6 +280,7 @@ def test_forged_estimators_run_nothing(forge, path, tmp_path):
     assert victim.read_text() == "precious"
 
 
+@pytest.mark.filterwarnings("ignore:Trying to unpickle")
 def test_members_are_put_in_by_the_class_alone(tmp_path):
     """Without a file, too: what an object holds under the name of a method is not called."""
     with pytest.raises(FpipeError):
@@ -307,12 +308,6 @@ def test_what_cannot_be_applied_is_refused(path):
     model = bad.state("model")
     path.write_bytes(to_bytes(evolve(bad, states=bad.states.set("model", evolve(model, batch=0)))))
     with pytest.raises(CodecError, match="does not hold together"):
-        fp.load(path)
-
-
-def test_integers_that_nobody_could_read(path):
-    path.write_bytes(pack({"value.json": json.dumps({"int": "f" * 5000}).encode()}, 1))
-    with pytest.raises(CodecError, match="larger than any"):
         fp.load(path)
 
 

@@ -94,13 +94,7 @@ def _read_real(given: str) -> float:
 def _read_integer(given: str) -> int:
     if not _HEX.fullmatch(given):
         raise damaged("an integer has no digits", given[:20])
-    if len(given) > _DIGITS:
-        raise damaged("an integer is larger than any that can be shown", f"{len(given)} digits")
     return int(given, 16)
-
-
-_DIGITS = 3500
-"""Digits to the base of 16; Python shows no integer of more than 4300 to the base of 10."""
 
 
 def _complex(value: complex) -> Any:
