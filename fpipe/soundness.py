@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from fpipe.core.code import Opaque, Ref
+from fpipe.core.code import Opaque, Ref, package_of
 from fpipe.core.errors import CodecError, FpipeError
 from fpipe.core.key import Key
 from fpipe.core.tree import leaves, parts, within
@@ -145,12 +145,7 @@ def _check_applies(made: Fitted) -> None:
     except FpipeError:
         return
     except Exception as error:
-        raise CodecError(
-            "a value does not hold together: a fitted graph cannot be applied.",
-            expected="a value as the functions of fpipe make it",
-            got=f"{type(error).__name__}: {error}"[:120],
-            fix="make the value anew; if it was read from a file, take another copy",
-        ) from error
+        require(False, "a fitted graph cannot be applied", f"{type(error).__name__}: {error}")
 
 
 def _two_rows(outline: Any) -> Task:
@@ -286,8 +281,8 @@ def _built(made: Built) -> None:
         made.code.path,
     )
     for part in (made.code, *_refs_in((made.args, made.state, made.members))):
-        whole = part.path.partition(".")[0].partition(":")[0]
-        require(whole in _PARTS, "an estimator is made of code of another package", part.path)
+        known = package_of(part.path) in _PARTS
+        require(known, "an estimator is made of code of another package", part.path)
     _check_tree(made)
 
 

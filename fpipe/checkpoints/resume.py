@@ -19,7 +19,7 @@ from fpipe.checkpoints.folder import (
     run_file,
 )
 from fpipe.checkpoints.sink import CheckpointSink
-from fpipe.core.code import Ref
+from fpipe.core.code import Ref, package_of
 from fpipe.core.errors import StateError
 from fpipe.core.key import require_key
 from fpipe.core.tree import within
@@ -148,18 +148,14 @@ def _code_of(graph: Graph) -> tuple[str, ...]:
     found = set()
     for part in within(graph):
         if isinstance(part, Ref):
-            found |= {part.path, _package(part.path.partition(":")[0])}
+            found |= {part.path, package_of(part.path)}
         elif attrs.has(type(part)):
-            found.add(_package(type(part).__module__))
+            found.add(package_of(type(part).__module__))
     return tuple(sorted(name for name in found if name not in _KNOWN))
 
 
-_KNOWN = {"fpipe", *(rule.package.partition(".")[0] for rule in TRUSTED)}
+_KNOWN = {"fpipe", *(package_of(rule.package) for rule in TRUSTED)}
 """Packages of which the catalogue says itself what may be used."""
-
-
-def _package(module: str) -> str:
-    return module.partition(".")[0]
 
 
 def _keeper(folder: Path, settings: Mapping[str, Any], sinks: Sequence[Sink]) -> CheckpointSink:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import attrs
 
-from fpipe.core.code import Ref, path_of
+from fpipe.core.code import Ref, package_of, path_of
 from fpipe.core.errors import CodecError, did_you_mean
 
 _PATH = re.compile(r"(?P<module>[^\W\d]\w*(?:\.[^\W\d]\w*)*):(?P<name>[^\W\d]\w*(?:\.[^\W\d]\w*)*)")
@@ -190,7 +190,7 @@ def _imported(module: str, names: list[str], path: str) -> Any:
 
 
 def _not_allowed(path: str, got: str) -> CodecError:
-    package = path.partition(":")[0].partition(".")[0][:80]
+    package = package_of(path)[:80]
     return CodecError(
         f"the file refers to the code '{path[:80]}', which is not allowed.",
         expected="code of the packages that fp.load allows",

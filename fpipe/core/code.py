@@ -113,6 +113,16 @@ def path_of(code: Any) -> str:
     return path
 
 
+def package_of(path: str) -> str:
+    """Return the package that holds a module, or what a path of importable code leads to.
+
+    Example:
+        >>> package_of("torch.nn:ReLU"), package_of("math:sqrt"), package_of("torch.nn")
+        ('torch', 'math', 'torch')
+    """
+    return path.partition(":")[0].partition(".")[0]
+
+
 def as_code(code: Any) -> Ref | Opaque:
     """Return a ``Ref`` where the object is importable (or given as text), else an ``Opaque``.
 

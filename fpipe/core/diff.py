@@ -95,7 +95,7 @@ def diff(a: Any, b: Any) -> Difference:
     waiting: list[tuple[Path, Any, Any]] = [((), a, b)]
     while waiting:
         path, left, right = waiting.pop()
-        if left is right or _alike(left, right):
+        if _alike(left, right):
             continue
         below = _below(left, right)
         if below:
@@ -130,13 +130,13 @@ def _below(left: Any, right: Any) -> list[tuple[Any, Any, Any]]:
     names = [*a, *(name for name in b if name not in a)]
     none = (None, Absent())
     pairs = [((a.get(n) or b[n])[0], a.get(n, none)[1], b.get(n, none)[1]) for n in names]
-    return [(key, x, y) for key, x, y in pairs if not (x is y or _alike(x, y))]
+    return [(key, x, y) for key, x, y in pairs if not _alike(x, y)]
 
 
 def _alike(left: Any, right: Any) -> bool:
     """Tell whether two values are the same; what has no bits to compare differs."""
     try:
-        return same(left, right)
+        return left is right or same(left, right)
     except Exception:  # the equality of a foreign class may fail in any way
         return False
 

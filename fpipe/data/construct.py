@@ -192,7 +192,7 @@ def _roles(
         "weight": _listed(weight),
         "name": _listed(row_id),
     }
-    _check_patterns(frame)
+    _check_names(frame)
     taken = {column for columns in special.values() for column in columns}
     chosen = tuple(c for c in frame.columns if c not in taken)
     if features is not None:
@@ -204,7 +204,7 @@ def _roles(
     return roles
 
 
-def _check_patterns(frame: pl.DataFrame) -> None:
+def _check_names(frame: pl.DataFrame) -> None:
     for name in frame.columns:
         if not name:
             raise SchemaError(
