@@ -13,6 +13,7 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+import torch
 
 import fpipe as fp
 from fpipe.io.files import UNFINISHED
@@ -42,11 +43,16 @@ def uninterrupted(tmp_path_factory):
     return fitted, time.perf_counter() - begun
 
 
-def _child(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+def _environment() -> dict[str, str]:
+    """Return what a child must know: where fpipe is, and on how many threads to compute."""
+    threads = str(torch.get_num_threads())
     root = str(Path(fp.__file__).parents[1])
-    environment = {**os.environ, "PYTHONPATH": root}
+    return {**os.environ, "PYTHONPATH": root, "OMP_NUM_THREADS": threads}
+
+
+def _child(folder: Path, *arguments: str) -> subprocess.Popen[str]:
     command = [sys.executable, str(PROGRAM), str(folder), *arguments]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=_environment())
 
 
 def _killed(folder: Path, moment: float, seconds: float) -> bool:
@@ -125,8 +131,8 @@ def test_killed_again_and_again(tmp_path, uninterrupted):
             str(folder),
             str(15 + number),
         ]
-        environment = {**os.environ, "PYTHONPATH": str(Path(fp.__file__).parents[1])}
-        assert subprocess.run(command, env=environment, check=False).returncode == -signal.SIGKILL
+        ended = subprocess.run(command, env=_environment(), check=False)
+        assert ended.returncode == -signal.SIGKILL
     _check(folder, uninterrupted[0])
 
 

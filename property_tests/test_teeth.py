@@ -308,7 +308,13 @@ def what_fills_is_learned_at_apply(patch):
     patch.setattr(ImputeDraw, "transform", anew)
 
 
-@mutant("rows may move")
+@st.composite
+def drawing_rows(draw):
+    graph, task, _, key = draw(drawing())
+    return graph, task, draw(keys()), key
+
+
+@mutant("rows may move", drawing_rows())
 def draws_depend_on_the_place(patch):
     filled = ImputeDraw._filled
 
@@ -318,7 +324,16 @@ def draws_depend_on_the_place(patch):
     patch.setattr(ImputeDraw, "_filled", by_place)
 
 
-@mutant("rows may move")
+@st.composite
+def uniting(draw):
+    task = draw(tasks("regression", rows=(8, 12), numeric=True, missing=False))
+    middle = len(task.features) // 2
+    half, rest = task.features[:middle], task.features[middle:]
+    sides = ops.select(list(half)) & ops.select(list(rest))
+    return ops.copy(2) >> sides >> ops.union(), task, draw(keys()), draw(keys())
+
+
+@mutant("rows may move", uniting())
 def union_sorts_the_rows_of_one_side(patch):
     def by_id(given):
         first, *others = given
@@ -525,7 +540,11 @@ def a_cut_restarts_callbacks(patch):
     def anew(self, run, state):
         init(self, run, state)
         first = initial_states(run.callbacks, state.weights.params)
-        again = {name: first[name] for name in first if not isinstance(first[name], Followed)}
+        again = {
+            name: one
+            for name, one in first.items()
+            if one is not None and not isinstance(one, Followed)
+        }
         self._callbacks = self._callbacks.update(again)
 
     patch.setattr(fast.Machine, "__init__", anew)

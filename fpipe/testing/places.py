@@ -11,7 +11,7 @@ from fpipe import nn
 from fpipe.core.tree import leaves as leaves_of
 from fpipe.graph.graph import Graph, wrap
 from fpipe.testing.networks import layer_graphs
-from fpipe.testing.values import Held, leaves, values
+from fpipe.testing.values import Held, leaves, reals, values
 
 
 @st.composite
@@ -34,11 +34,12 @@ def one_place(draw: DrawFn, news: int) -> tuple[Any, ...]:
 @st.composite
 def changes(draw: DrawFn) -> tuple[Any, ...]:
     """A value, a place in it, and another leaf to put there; floats may change their sign only."""
-    value = Held((draw(values()), draw(leaves())), draw(leaves()))
+    last = draw(st.sampled_from([leaves(), reals()]))
+    value = Held((draw(values()), draw(leaves())), draw(last))
     path, old = draw(st.sampled_from(leaves_of(value)))
     news = st.one_of(leaves(), st.just(old))
-    if isinstance(old, float):
-        news = st.one_of(news, st.just(-old), st.just(0.0), st.just(-0.0))
+    if isinstance(old, float):  # one of two, however many kinds of leaves there are
+        news = draw(st.sampled_from([news, st.sampled_from([-old, 0.0, -0.0])]))
     return value, path, draw(news)
 
 
