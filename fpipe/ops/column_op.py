@@ -124,9 +124,14 @@ class ColumnOp(TaskOp):
         """Plan the new columns; they are computed when they are read."""
         del key
         check_columns(state.columns, task.features)
-        return task.computed(
-            *(self.expression(pl.col(name), value).alias(name) for name, value in state.items())
-        )
+        made = (self._typed(name, value, task.dtype(name)) for name, value in state.items())
+        return task.computed(*made)
+
+    def _typed(self, name: str, learned: Any, dtype: pl.DataType) -> pl.Expr:
+        """Return what takes the place of a column; polars may take text for levels to be text."""
+        made = self.expression(pl.col(name), learned).alias(name)
+        stays = isinstance(dtype, pl.Enum) and self.becomes(dtype) == dtype
+        return made.cast(dtype) if stays else made
 
     def typed(self, task: TaskType) -> TaskType:
         """The chosen features change their dtype.

@@ -392,3 +392,13 @@ def test_bad_input(graph, task, error, rule):
 def test_value_is_required():
     """The constant has no default."""
     assert fp.check(ops.impute_constant(), TASK).missing == ("impute_constant.value",)
+
+
+def test_levels_stay_levels_without_rows():
+    """Two fillings and a step that comes after them, on no rows at all."""
+    levels = pl.Series(["v", None, "w", "v"], dtype=pl.Enum(["v", "w"]))
+    task = fp.regression({"x": levels, "z": [1.0, 2.0, 3.0, 4.0], "y": [1.0, 2.0, 3.0, 4.0]}, "y")
+    graph = ops.impute_hist() >> ops.impute_mode() >> ops.colapply(lambda x: x * 2.0)
+    fitted = fp.fit(graph, task, key=fp.key(0))
+    for rows in ([], [1], [0, 1, 2, 3]):
+        assert fp.apply(fitted, task.take(rows)).table.schema["x"] == pl.Enum(["v", "w"])
