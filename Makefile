@@ -42,6 +42,9 @@ docs: $(STAMP)
 thorough: $(STAMP)
 	$(BIN)/python benchmarks/california.py
 	$(BIN)/python benchmarks/tables.py
+	$(BIN)/python benchmarks/images.py
+	$(BIN)/python benchmarks/mnist.py
+	$(BIN)/python benchmarks/transfer.py
 	HYPOTHESIS_PROFILE=thorough $(BIN)/python -m pytest -n $(WORKERS) property_tests
 
 clean:

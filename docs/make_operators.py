@@ -105,10 +105,42 @@ INGRESS = (
     function("torch_ingress_ltnsr", "nn.ingress_tensor", at("nn/test_ingress", "test_ingress_tensor_gives_the_arrays")),
 )  # fmt: skip
 
+IMAGES = {
+    "conv1d": "conv1d(6, 4, stride=2, padding=3, dilation=2)",
+    "conv2d": "conv2d(6, (3, 2), stride=(2, 1), padding=(1, 0))",
+    "conv3d": "conv3d(6, 3, stride=2)",
+    "conv_transpose1d": "conv_transpose1d(6, 3, stride=2)",
+    "conv_transpose2d": "conv_transpose2d(6, 3, groups=2, bias=False, dilation=2)",
+    "conv_transpose3d": "conv_transpose3d(6, 2, stride=2, output_padding=1)",
+    "avg_pool1d": "avg_pool1d(3)",
+    "avg_pool2d": "avg_pool2d(3, padding=1, count_include_pad=False)",
+    "avg_pool3d": "avg_pool3d(2, stride=1)",
+    "max_pool1d": "max_pool1d(3, ceil_mode=True)",
+    "max_pool2d": "max_pool2d(3, stride=2, padding=1, dilation=2, ceil_mode=True)",
+    "max_pool3d": "max_pool3d((1, 2, 2), stride=2)",
+    "adaptive_avg_pool1d": "adaptive_avg_pool1d(4)",
+    "adaptive_avg_pool2d": "adaptive_avg_pool2d((4, 3))",
+    "adaptive_avg_pool3d": "adaptive_avg_pool3d((2, 1, 12))",
+    "adaptive_max_pool1d": "adaptive_max_pool1d(4)",
+    "adaptive_max_pool2d": "adaptive_max_pool2d((4, 3))",
+    "adaptive_max_pool3d": "adaptive_max_pool3d(2)",
+    "batch_norm2d": "batch_norm2d(eps=0.1, momentum=0.3, affine=False)",
+    "batch_norm3d": "batch_norm3d()",
+    "group_norm": "group_norm(2)",
+    "upsample": "upsample(size=(5, 21), mode='bilinear')",
+}
+"""Layers of images → the case of one test that compares them all with torch to the bit."""
+
+OWN_IMAGES = ("group_norm", "upsample", *(f"adaptive_max_pool{d}d" for d in (1, 2, 3)))
+
 LAYERS = (
     function("linear", "nn.linear", at("net/test_layers", "test_linear[shape0-True]", "test_linear[shape3-False]")),
     function("head", "nn.head", at("learners/test_ready", "test_mlp_architecture[numbers]", "test_mlp_architecture[two]", "test_mlp_architecture[three]")),
     function("batch_norm1d", "nn.batch_norm1d", at("net/test_layers", "test_batch_norm[True-True-shape0]", "test_batch_norm_gradients")),
+    *(
+        function("" if name in OWN_IMAGES else name, f"nn.{name}", at("net/test_images", f"test_numbers[{case}]"))
+        for name, case in IMAGES.items()
+    ),
     function("layer_norm", "nn.layer_norm", at("net/test_normalization", "test_layer_norm[shape2-2-affine]")),
     function("dropout", "nn.dropout", at("net/test_layers", "test_dropout[0.5]", "test_dropout_gradient")),
     activation("identity"),
@@ -153,6 +185,9 @@ AROUND = (
     function("branch, unbranch", "nn.branch", at("graph/test_graph", "test_branch")),
     function("nop", "fp.identity", at("graph/test_graph", "test_branch_with_nothing")),
     function("pipeop_torch", "nn.operator", at("nn/test_own_operators", "test_two_inputs", "test_any_number_of_inputs[2]")),
+    function("alexnet, vgg, resnet, convnext, efficientnet, inception_v3, maxvit, mobilenet, vit", "nn.vision", at("net/test_vision", "test_numbers_are_torchvisions[resnet18-64-settings0]", "test_training_is_torchvisions")),
+    function("", "nn.mixup", at("train/test_mixing", "test_mixup_is_the_formula_of_the_paper[0]", "test_the_loss_of_mixed_classes_is_the_mixture_of_losses")),
+    function("", "nn.cutmix", at("train/test_mixing", "test_cutmix_takes_a_box_and_weighs_by_area[0]")),
     function("nn_graph", "nn.network", at("net/test_layers", "test_network_of_two_inputs")),
 )  # fmt: skip
 
@@ -210,6 +245,7 @@ TASK_TO_TASK = (
 )  # fmt: skip
 
 MORE = (
+    function("subsample", "ops.subsample", at("ops/test_subsampling", "test_a_share_of_the_rows", "test_each_class_keeps_its_share")),
     by_numbers("scalerange", "scale_range", "test_scaling", "holed-scale_range"),
     by_numbers("scalemaxabs", "scale_max_abs", "test_scaling", "holed-scale_max_abs"),
     by_numbers("", "scale_robust", "test_scaling", "holed-scale_robust"),
@@ -231,6 +267,48 @@ MORE = (
     function("", "ops.sklearn", at("ops/test_bridge", "test_sklearn_transformer_makes_features")),
 )  # fmt: skip
 
+IMAGE_OPS = (
+    function("trafo_nop", "ops.trafo_nop", at("ops/images/test_tensors", "test_nop_changes_nothing")),
+    function("trafo_reshape", "ops.trafo_reshape", at("ops/images/test_tensors", "test_reshape_is_torchs_row_by_row")),
+    function("preproc_torch", "ops.trafo_map", at("ops/images/test_tensors", "test_map_of_rows", "test_map_of_batches", "test_map_that_draws")),
+    function("augment_random_horizontal_flip", "ops.augment_random_horizontal_flip", at("ops/images/test_flips", "test_each_row_is_torchvisions[0.25-horizontal]")),
+    function("augment_random_vertical_flip", "ops.augment_random_vertical_flip", at("ops/images/test_flips", "test_each_row_is_torchvisions[0.25-vertical]")),
+    function("augment_random_choice", "ops.augment_random_choice", at("ops/images/test_choosing", "test_all_choices_are_equally_likely")),
+    function("augment_random_order", "ops.augment_random_order", at("ops/images/test_choosing", "test_all_orders_are_equally_likely")),
+    function("", "ops.drop_unreadable", at("ops/test_subsampling", "test_rows_that_cannot_be_read_are_left_out_and_told")),
+    function("trafo_resize", "ops.trafo_resize", at("ops/images/test_torchvision", "test_without_draws[uint8-resize]", "test_without_draws[float32-resize]")),
+    function("trafo_pad", "ops.trafo_pad", at("ops/images/test_torchvision", "test_without_draws[uint8-pad]", "test_without_draws[float32-pad]")),
+    function("", "ops.trafo_center_crop", at("ops/images/test_torchvision", "test_without_draws[uint8-center]", "test_without_draws[float32-center]")),
+    function("", "ops.trafo_to_float", at("ops/images/test_torchvision", "test_without_draws[uint8-to float]", "test_without_draws[float32-to float]")),
+    function("trafo_grayscale", "ops.trafo_grayscale", at("ops/images/test_torchvision", "test_without_draws[uint8-gray]", "test_without_draws[float32-gray]")),
+    function("trafo_rgb_to_grayscale", "ops.trafo_rgb_to_grayscale", at("ops/images/test_torchvision", "test_without_draws[uint8-rgb to gray]", "test_without_draws[float32-rgb to gray]")),
+    function("", "ops.trafo_crop", at("ops/images/test_torchvision", "test_without_draws[uint8-crop]", "test_without_draws[float32-crop]")),
+    function("augment_resized_crop", "ops.augment_resized_crop", at("ops/images/test_torchvision", "test_without_draws[uint8-resized crop]", "test_without_draws[float32-resized crop]")),
+    function("trafo_adjust_gamma", "ops.trafo_adjust_gamma", at("ops/images/test_torchvision", "test_without_draws[uint8-gamma]", "test_without_draws[float32-gamma]")),
+    function("trafo_adjust_brightness", "ops.trafo_adjust_brightness", at("ops/images/test_torchvision", "test_without_draws[uint8-brightness]", "test_without_draws[float32-brightness]")),
+    function("", "ops.trafo_adjust_contrast", at("ops/images/test_torchvision", "test_without_draws[uint8-contrast]", "test_without_draws[float32-contrast]")),
+    function("trafo_adjust_saturation", "ops.trafo_adjust_saturation", at("ops/images/test_torchvision", "test_without_draws[uint8-saturation]", "test_without_draws[float32-saturation]")),
+    function("trafo_adjust_hue", "ops.trafo_adjust_hue", at("ops/images/test_torchvision", "test_without_draws[uint8-hue]", "test_without_draws[float32-hue]")),
+    function("", "ops.trafo_adjust_sharpness", at("ops/images/test_torchvision", "test_without_draws[uint8-sharpness]", "test_without_draws[float32-sharpness]")),
+    function("augment_rotate", "ops.augment_rotate", at("ops/images/test_torchvision", "test_without_draws[uint8-rotate]", "test_without_draws[float32-rotate]")),
+    function("augment_crop", "ops.augment_crop", at("ops/images/test_torchvision", "test_without_draws[uint8-crop]", "test_without_draws[float32-crop]")),
+    function("augment_center_crop", "ops.augment_center_crop", at("ops/images/test_torchvision", "test_without_draws[uint8-center]", "test_without_draws[float32-center]")),
+    function("trafo_normalize", "ops.trafo_normalize", at("ops/images/test_torchvision", "test_normalize")),
+    function("augment_random_crop", "ops.augment_random_crop", at("ops/images/test_torchvision", "test_random_crop[given0]")),
+    function("augment_random_resized_crop", "ops.augment_random_resized_crop", at("ops/images/test_torchvision", "test_random_resized_crop[shape0-given0]")),
+    function("augment_color_jitter", "ops.augment_color_jitter", at("ops/images/test_torchvision", "test_color_jitter[uint8-given0]")),
+    function("augment_random_affine", "ops.augment_random_affine", at("ops/images/test_torchvision", "test_random_affine[given0]")),
+    function("", "ops.augment_random_rotation", at("ops/images/test_torchvision", "test_random_rotation[given0]")),
+    function("", "ops.augment_random_erasing", at("ops/images/test_torchvision", "test_random_erasing[given0]")),
+    function("", "ops.augment_random_perspective", at("ops/images/test_torchvision", "test_random_perspective[shape0-given0]")),
+    function("", "ops.augment_random_grayscale", at("ops/images/test_torchvision", "test_random_grayscale[3]")),
+    function("", "ops.augment_gaussian_blur", at("ops/images/test_torchvision", "test_blur[uint8]")),
+    function("", "ops.augment_auto_augment", at("ops/images/test_torchvision", "test_auto_augment[uint8-imagenet]")),
+    function("", "ops.augment_trivial_augment", at("ops/images/test_torchvision", "test_trivial_augment[uint8-31]")),
+    function("augment_hflip", "ops.augment_hflip", at("ops/images/test_pillow", "test_operators[hflip]")),
+    function("augment_vflip", "ops.augment_vflip", at("ops/images/test_pillow", "test_operators[vflip]")),
+)  # fmt: skip
+
 SELECTORS = (
     selector("selector_all", "ops.everything", "everything()-a colour b flag day at took image c"),
     selector("selector_none", "`ops.named()`", "named()-"),
@@ -243,6 +321,7 @@ SELECTORS = (
     selector("selector_type", "ops.temporal", "temporal()-day at took"),
     selector("selector_type", "ops.dates", "dates()-day at"),
     selector("selector_type", "ops.tensor", "tensor()-image"),
+    function("selector_type", "ops.lazy", at("data/lazy/test_lazy_tasks", "test_lazy_columns_are_chosen")),
     selector("selector_grep", "ops.matching", "matching('c.*')-colour c"),
     selector("selector_name", "ops.named", "named('c', 'a')-a c"),
     selector("selector_invert", "`~a`", "~(numeric() | temporal())-colour flag image"),
@@ -310,6 +389,10 @@ TABLES = (
         "Of the ways to `encode` only one-hot is here. An unseen level is an error unless `unseen` says otherwise.",
     )),
     Table("More from task to task", MORE),
+    Table("Images in lazy columns", IMAGE_OPS, (
+        "All take `stages` (`\"train\"`, `\"predict\"` or `\"both\"`), `columns` and `stream`. `trafo_…` act on all rows, `augment_…` on those that are learned from, unless told otherwise.",
+        "Positions count from 0, padding is left, top, right, bottom, and gray images keep their dimension of channels, as in torchvision.",
+    )),
     Table("Selectors", SELECTORS),
     Table("Resamplings", RESAMPLINGS, (
         "With `stratify=True` a task's strata keep their proportions, or where it has none its classes; mlr3 does so only where the task has a stratum.",
@@ -324,10 +407,6 @@ TABLES = (
 )  # fmt: skip
 
 ABSENT = (
-    ("conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d", "With images, later. Until then `nn.module` takes torch's own classes."),
-    ("avg_pool1d, avg_pool2d, avg_pool3d, max_pool1d, max_pool2d, max_pool3d", "With images, later."),
-    ("adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d", "With images, later."),
-    ("batch_norm2d, batch_norm3d, preproc_torch", "With images, later."),
     ("aic, bic, oob_error, selected_features", "They measure a model, not a prediction."),
     ("sim.jaccard, sim.phi", "They compare the features that several models chose, not predictions."),
     ("time_train, time_predict, time_both", "They measure the machine: the same run would score differently each time."),

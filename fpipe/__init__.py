@@ -17,6 +17,10 @@ from fpipe.core.key import Key as Key
 from fpipe.core.key import key as key
 from fpipe.data.construct import classification as classification
 from fpipe.data.construct import regression as regression
+from fpipe.data.lazy.making import image_files as image_files
+from fpipe.data.lazy.making import lazy as lazy
+from fpipe.data.lazy.reading import materialize as materialize
+from fpipe.data.lazy.tensor import LazyTensor as LazyTensor
 from fpipe.data.prediction import Prediction as Prediction
 from fpipe.data.schema import TaskType as TaskType
 from fpipe.data.task import Task as Task

@@ -11,12 +11,17 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+import torch
+from pyrsistent import pmap
 
 from fpipe.core.code import Opaque, Ref, package_of
 from fpipe.core.errors import CodecError, FpipeError
 from fpipe.core.key import Key
 from fpipe.core.tree import leaves, parts, within
 from fpipe.data.kind import Classification
+from fpipe.data.lazy.arrays import ArraySource
+from fpipe.data.lazy.columns import as_column, is_lazy, positions_of
+from fpipe.data.lazy.tensor import LazyColumn, LazyType
 from fpipe.data.prediction import Prediction
 from fpipe.data.schema import ROLES, TaskType
 from fpipe.data.task import Task
@@ -35,6 +40,10 @@ from fpipe.train.plan import Plan
 from fpipe.train.state import Weights
 
 _BUILDERS = ("copyreg", "numpy._core.multiarray", "numpy._core.numeric", "numpy.random._pickle")
+
+
+_LARGEST = 256
+"""So many numbers along one dimension of a made-up tensor at most."""
 
 
 def require(fact: bool, rule: str, got: object = None) -> None:
@@ -61,12 +70,23 @@ def _task(made: Task) -> None:
     if target is not None and isinstance(made.kind, Classification):
         fits = isinstance(target.dtype, pl.Enum)
         require(fits, "the target of a classification has no levels", target.dtype)
+    _tensors(made.schema.items(), made.tensors)
+    for name, column in made.tensors.items():
+        positions = positions_of(made.table[name])
+        inside = not rows or (positions.min() >= 0 and positions.max() < column.source.rows)
+        require(bool(inside), f"the column '{name}' has rows outside its source", column.source)
+
+
+def _tensors(dtypes: Iterable[tuple[str, pl.DataType]], tensors: Mapping[str, Any]) -> None:
+    lazy = {name for name, dtype in dtypes if is_lazy(dtype)}
+    require(lazy == set(tensors), "lazy columns are not those that have a source", set(tensors))
 
 
 def _task_type(made: TaskType) -> None:
     names = [name for name, _ in made.dtypes]
     require(len(set(names)) == len(names), "a column is named twice", names)
     _roles(made.roles, names)
+    _tensors(made.dtypes, made.tensors)
 
 
 def _roles(roles: Mapping[str, tuple[str, ...]], columns: Iterable[str]) -> None:
@@ -150,10 +170,20 @@ def _check_applies(made: Fitted) -> None:
 
 def _two_rows(outline: Any) -> Task:
     """Return a task of two rows of such a type, with a zero or the first level everywhere."""
-    columns = [pl.Series(n, [_zero(dtype)] * 2, dtype=dtype) for n, dtype in outline.dtypes]
     rows = np.arange(2, dtype=np.int64)
+    columns = [
+        as_column(n, rows) if is_lazy(dtype) else pl.Series(n, [_zero(dtype)] * 2, dtype=dtype)
+        for n, dtype in outline.dtypes
+    ]
+    tensors = pmap({name: LazyColumn(_zeros(one)) for name, one in outline.tensors.items()})
     table = pl.DataFrame(columns)
-    return Task(outline.name, outline.kind, table, outline.roles, rows, rows)
+    return Task(outline.name, outline.kind, table, outline.roles, rows, rows, tensors=tensors)
+
+
+def _zeros(known: LazyType) -> ArraySource:
+    """Return two tensors of zeros of a shape; small ones where it is not known, or is large."""
+    shape = [min(8 if n is None else n, _LARGEST) for n in known.shape or ()]
+    return ArraySource(torch.zeros((2, *shape[:4]), dtype=known.dtype))
 
 
 def _zero(dtype: pl.DataType) -> Any:

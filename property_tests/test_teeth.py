@@ -17,7 +17,10 @@ from fpipe.core import equality, tree
 from fpipe.core.key import Key
 from fpipe.core.law import Law
 from fpipe.core.value import evolve
-from fpipe.data import deferred, split, units
+from fpipe.data import apart, deferred, split, units
+from fpipe.data.lazy import maps, reading
+from fpipe.data.lazy import tensor as lazy_tensors
+from fpipe.data.lazy.tensor import LazyTensor
 from fpipe.data.task import Task
 from fpipe.evaluate import fitting, partition
 from fpipe.graph import compose, graph, interpret, wiring
@@ -30,12 +33,15 @@ from fpipe.nn import descriptor
 from fpipe.ops import joining
 from fpipe.ops.balancing import Balance
 from fpipe.ops.impute_draw import ImputeDraw
+from fpipe.ops.lazy_op import LazyOp
 from fpipe.optim import live
 from fpipe.optim.adam import Adam
 from fpipe.optim.optimizer import OptimizerState
 from fpipe.testing import LAWS, cases, holds, keys, law, tasks, toys, violation
+from fpipe.testing.laws.augmenting import AUGMENTING
 from fpipe.testing.laws.callbacks import CALLBACKS
 from fpipe.testing.laws.fit_apply import FIT_APPLY, PREDICTORS, TASK_OPERATORS
+from fpipe.testing.laws.lazy import LAZY
 from fpipe.testing.laws.resampling import RESAMPLING
 from fpipe.testing.laws.training import TRAINING
 from fpipe.testing.training import plans, runs, started
@@ -46,6 +52,7 @@ from fpipe.train import (
     fold,
     following,
     gradient,
+    loading,
     plan,
     resuming,
     step,
@@ -283,8 +290,8 @@ def columns_are_found_by_position(patch):
 
 @mutant("batch size is unread")
 def predictions_depend_on_the_chunk(patch):
-    def centred(network, weights, examples, batch, numerics):
-        (outputs,) = evaluate(network, weights, examples, batch, numerics)
+    def centred(network, weights, examples, batch, *rest, **more):
+        (outputs,) = evaluate(network, weights, examples, batch, *rest, **more)
         return (outputs + 0.01 * batch,)
 
     evaluate = everywhere(patch, gradient, "evaluate", centred)
@@ -989,6 +996,94 @@ def repeats_keep_their_row_id(patch):
     patch.setattr(Task, "repeat", lambda self, at: self._rows(np.array(at), self.row_id[list(at)]))
 
 
+# ------------------------------------------------------------------ lazy tensors
+
+
+@mutant("maps compose")
+def chains_run_backwards(patch):
+    patch.setattr(maps.Map, "__rshift__", lambda f, g: maps.Chain((*maps.flat(g), *maps.flat(f))))
+
+
+def by_place(one, key, place, ids, epoch):
+    return maps.drawn(one, key, place, np.arange(len(ids)), epoch)
+
+
+@mutant("taking commutes")
+def draws_follow_the_place_in_the_batch(patch):
+    patch.setattr(reading, "drawn", by_place)
+
+
+@mutant("mapping commutes")
+def mapping_forgets_which_rows_there_are(patch):
+    real = LazyTensor.map
+
+    def mapped(self, function, **more):
+        found = real(self, function, **more)
+        return evolve(found, ids=np.arange(len(found), dtype=np.int64))
+
+    patch.setattr(LazyTensor, "map", mapped)
+
+
+@mutant("grouping is unread")
+def groups_draw_alike(patch):
+    patch.setattr(reading, "drawn", by_place)
+
+
+@mutant("grouping is unread")
+def threads_hand_over_what_is_ready_last(patch):
+    def backwards(jobs, workers):
+        found = [job() for job in jobs]
+        return iter(found[::-1] if workers else found)
+
+    everywhere(patch, loading, "ahead", backwards)
+
+
+@mutant("concatenating commutes")
+def the_second_part_comes_first(patch):
+    real = lazy_tensors.concatenated
+    everywhere(patch, lazy_tensors, "concatenated", lambda *parts: real(*parts[::-1]))
+
+
+@mutant("types are foreseen")
+def dtypes_are_those_of_the_source(patch):
+    patch.setattr(LazyTensor, "dtype", property(lambda self: torch.float32))
+
+
+@mutant("sharing is unseen")
+def columns_share_one_memory(patch):
+    patch.setattr(reading, "_own", lambda values: values)
+
+
+@mutant("reading is pure")
+def what_was_read_is_kept(patch):
+    kept = {}
+    real = reading._raw
+
+    def raw(tensor, here):
+        place = (id(tensor.column.source), tensor.positions[here].tobytes())
+        return kept.setdefault(place, (tensor, real(tensor, here)))[1]
+
+    patch.setattr(reading, "_raw", raw)
+
+
+@mutant("later rows are as they are")
+def stages_are_forgotten(patch):
+    def transform(self, state, task, key):
+        return self._mapped(task, state, key, "both")
+
+    patch.setattr(LazyOp, "transform", transform)
+
+
+@mutant("later rows are as they are")
+def rows_that_are_judged_are_balanced(patch):
+    patch.setattr(Balance, "transform", lambda s, _, task, key: task.repeat(s._rows(task, key)))
+
+
+@mutant("balanced groups stay together")
+def every_row_is_a_group_of_its_own(patch):
+    everywhere(patch, apart, "groups_of", lambda task, *rest: task.row_id)
+
+
 # ------------------------------------------------------------------ the matrix
 
 
@@ -1011,9 +1106,10 @@ def test_caught(plant, law_name, own_cases, monkeypatch):
 
 def test_laws_have_teeth():
     """Every law of the families below catches a mutant, and every mutant names a law."""
+    families = (FIT_APPLY, TASK_OPERATORS, PREDICTORS, TRAINING, CALLBACKS, RESAMPLING)
     caught = {param.values[1] for param in MUTANTS}
     assert caught <= {one.name for one in LAWS}
-    for family in (FIT_APPLY, TASK_OPERATORS, PREDICTORS, TRAINING, CALLBACKS, RESAMPLING):
+    for family in (*families, LAZY, AUGMENTING):
         assert {one.name for one in family} <= caught
 
 

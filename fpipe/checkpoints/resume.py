@@ -45,6 +45,8 @@ def resume(
     *,
     validate: Validate = None,
     sinks: Sequence[Sink] = (),
+    workers: int | None = None,
+    materialize: str = "auto",
 ) -> Fitted:
     """Go on with a fit that a `CheckpointSink` has kept, from where it was cut off.
 
@@ -63,6 +65,8 @@ def resume(
         validate: the task to validate on, if one was given to the fit; a share is remembered.
         sinks: where progress is reported. A `CheckpointSink` of the same folder among them says
             anew how often states are kept.
+        workers: threads that read lazy tensors ahead, as in `fit`.
+        materialize: how much of lazy tensors is read once, as in `fit`.
 
     Returns:
         the fitted graph.
@@ -109,7 +113,12 @@ def resume(
         keeper = _keeper(place, kept["settings"], sinks).going_on(lock)
         asked = dict(before.requests)
         context = context_of(
-            asked.get("device"), asked["interpreter"], _others(sinks), asked["precision"]
+            asked.get("device"),
+            asked["interpreter"],
+            _others(sinks),
+            asked["precision"],
+            workers,
+            materialize,
         )
         context = evolve(
             context,

@@ -76,9 +76,12 @@ def parameter(
     return attrs.field(default=default, validator=validator, converter=converter, kw_only=kw_only)
 
 
-def label(default: Any = None, *, kw_only: bool = True) -> Any:
+def label(
+    default: Any = None, *, factory: Callable[[], Any] | None = None, kw_only: bool = True
+) -> Any:
     """Declare a field that names or shows a value but is no part of what it is."""
-    return attrs.field(default=default, kw_only=kw_only, metadata={"label": True})
+    begun = default if factory is None else attrs.Factory(factory)
+    return attrs.field(default=begun, kw_only=kw_only, metadata={"label": True})
 
 
 def integer(low: int | None = None, high: int | None = None) -> Check:
@@ -147,6 +150,22 @@ def tuple_of(check: Check, *, at_least: int = 0) -> Check:
         return isinstance(x, tuple) and len(x) >= at_least and all(map(check.accepts, x))
 
     return Check(words, accepts)
+
+
+def each_of(count: int, check: Check) -> Check:
+    """Accept what a check accepts, or a tuple of ``count`` such values."""
+    words = check.words if count == 1 else f"{check.words}, or {count} of them"
+
+    def accepts(x: Any) -> bool:
+        several = isinstance(x, tuple) and len(x) == count and all(map(check.accepts, x))
+        return several or check.accepts(x)
+
+    return Check(words, accepts)
+
+
+def as_tuple(x: Any) -> Any:
+    """Return a list as a tuple, all else as it is (a converter)."""
+    return tuple(x) if isinstance(x, list) else x
 
 
 def optional(check: Check) -> Check:

@@ -9,10 +9,14 @@ import polars as pl
 from pyrsistent import pmap
 
 from fpipe.core.errors import SchemaError, nearest
+from fpipe.core.tree import items
 from fpipe.core.value import evolve
 from fpipe.data.frame import as_enum, as_frame, element_type, text_levels
+from fpipe.data.lazy.columns import is_lazy, set_apart
+from fpipe.data.lazy.source import TensorShape
+from fpipe.data.lazy.tensor import sizes_text
 from fpipe.data.schema import TaskType
-from fpipe.data.task import Rows, Task
+from fpipe.data.task import Rows, Task, among
 
 
 def conform(data: Any, outline: TaskType) -> Task:
@@ -29,10 +33,12 @@ def conform(data: Any, outline: TaskType) -> Task:
     Raises:
         SchemaError: a feature is missing, or has a type that cannot be the one at fit.
     """
-    task = data if isinstance(data, Task) else _bare_task(as_frame(data), outline)
+    task = data if isinstance(data, Task) else _bare_task(data, outline)
     _check_present(task.table, outline)
+    _check_sources(task, outline)
     wanted = [(n, t) for n, t in outline.dtypes if n in task.table.columns]
     columns = [_conformed(task.table[name], dtype) for name, dtype in wanted]
+    _check_tensors(task, outline)
     names = {name for name, _ in wanted}
     roles = {
         role: kept
@@ -41,12 +47,57 @@ def conform(data: Any, outline: TaskType) -> Task:
     }
     kind = outline.kind
     valid = None if task.valid is None else conform(task.valid, outline)
-    return evolve(task, kind=kind, table=pl.DataFrame(columns), roles=pmap(roles), valid=valid)
+    table = pl.DataFrame(columns)
+    tensors = among(task.tensors, table.schema)
+    return evolve(task, kind=kind, table=table, roles=pmap(roles), valid=valid, tensors=tensors)
 
 
-def _bare_task(frame: pl.DataFrame, outline: TaskType) -> Task:
+def _bare_task(data: Any, outline: TaskType) -> Task:
+    plain, tensors = set_apart(data)
+    frame = as_frame(plain)
     ids: Rows = np.arange(frame.height, dtype=np.int64)
-    return Task(outline.name, outline.kind, frame, pmap(), ids, ids)
+    return Task(outline.name, outline.kind, frame, pmap(), ids, ids, tensors=tensors)
+
+
+def _check_sources(task: Task, outline: TaskType) -> None:
+    """Raise SchemaError where a table has the places of lazy tensors, and not what they are in."""
+    for name in outline.features:
+        if is_lazy(task.table.schema[name]) and name not in task.tensors:
+            raise SchemaError(
+                f"the table says where the tensors of '{name}' stand, and not in what.",
+                expected="a task, or a mapping of columns with the lazy tensor itself",
+                got=f"a table with the column '{name}' of positions",
+                fix=f"{{**table.drop({name!r}).to_dict(), {name!r}: task.tensor({name!r})}}",
+                column=name,
+            )
+
+
+def _check_tensors(task: Task, outline: TaskType) -> None:
+    """Raise SchemaError where lazy tensors have another dtype or number of dimensions than at fit.
+
+    Sizes may differ: the graph may resize. Where they matter, an ingress compares them.
+    """
+    for name, column in items(task.tensors):
+        known = outline.tensors.get(name)
+        if known is None or (
+            _meet(column.type.shape, known.later) and column.type.dtype == known.dtype
+        ):
+            continue
+        raise SchemaError(
+            f"the lazy tensors in column '{name}' are others than at fit.",
+            expected=f"{known.dtype} {sizes_text(known.later)}",
+            got=f"{column.type.dtype} {sizes_text(column.type.shape)}",
+            fix="bring them to that shape and type first",
+            column=name,
+        )
+
+
+def _meet(one: TensorShape, other: TensorShape) -> bool:
+    """Tell whether two shapes have as many dimensions, and images as many channels."""
+    if one is None or other is None:
+        return True
+    channels = (one[0], other[0]) if len(one) == len(other) == 3 else (None, None)
+    return len(one) == len(other) and (None in channels or channels[0] == channels[1])
 
 
 def _check_present(table: pl.DataFrame, outline: TaskType) -> None:
@@ -84,13 +135,19 @@ def _conformed(series: pl.Series, dtype: pl.DataType) -> pl.Series:
     raise _other_type(series, dtype)
 
 
+def _lazy_fix(series: pl.Series) -> str:
+    """Return how such values are given as a lazy column."""
+    made = "fp.image_files(paths)" if series.dtype == pl.String else "fp.lazy(array)"
+    return f"give a mapping of columns with {{{series.name!r}: {made}}}"
+
+
 def _other_type(series: pl.Series, dtype: pl.DataType) -> SchemaError:
     first = "" if series.dtype.is_nested() or not series.len() else f"; first value {series[0]!r}"
     return SchemaError(
         f"column '{series.name}' was {_shown(dtype)} at fit and is {_shown(series.dtype)} now.",
         expected=_shown(dtype),
         got=f"{_shown(series.dtype)}{first}",
-        fix=f"convert '{series.name}' to {_shown(dtype)}",
+        fix=_lazy_fix(series) if is_lazy(dtype) else f"convert '{series.name}' to {_shown(dtype)}",
         column=series.name,
     )
 

@@ -7,11 +7,13 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from pyrsistent import pmap
+from pyrsistent import PMap, pmap
 
 from fpipe.core.errors import DataError, SchemaError
 from fpipe.data.frame import as_enum, as_frame, clean, text_levels
 from fpipe.data.kind import Classification, Kind, Regression
+from fpipe.data.lazy.columns import check_plain, set_apart
+from fpipe.data.lazy.tensor import LazyColumn
 from fpipe.data.roles import check_roles
 from fpipe.data.schema import check_columns
 from fpipe.data.task import Rows, Task
@@ -35,7 +37,8 @@ def classification(
 
     Args:
         data: a polars or pandas frame, Arrow table, mapping of columns, or CSV/Parquet path. Of
-            a CSV file, columns of dates and times as ISO 8601 writes them are read as such.
+            a CSV file, columns of dates and times as ISO 8601 writes them are read as such. The
+            columns of a mapping may be lazy tensors: ``{**table.to_dict(), "image": lazy}``.
         target: the column to predict; its distinct values, sorted, are the classes.
         positive: of two classes, the one that counts as positive; the last by default.
         features: the columns to predict from; by default all that have no other role.
@@ -59,7 +62,8 @@ def classification(
         >>> task.classes, task.kind.positive, task.features
         (('a', 'b'), 'b', ('x',))
     """
-    frame = as_frame(data)
+    plain, tensors = set_apart(data)
+    frame = as_frame(plain)
     _check_single(target=target, group=group, weight=weight, row_id=row_id)
     truth = _checked_target(frame, target)
     _check_classes(truth)
@@ -68,7 +72,7 @@ def classification(
     kind = Classification(classes, last if positive is None else str(positive))
     coded = frame.with_columns(as_enum(truth, classes))
     roles = _roles(frame, target, features, group, stratum, weight, row_id)
-    return _task(coded, kind, roles, row_id, name)
+    return _task(coded, kind, roles, row_id, name, tensors)
 
 
 def regression(
@@ -88,7 +92,8 @@ def regression(
         >>> regression({"x": [1.0, 2.0], "y": [3, 4]}, "y").n_rows
         2
     """
-    frame = as_frame(data)
+    plain, tensors = set_apart(data)
+    frame = as_frame(plain)
     _check_single(target=target, group=group, weight=weight, row_id=row_id)
     truth = _checked_target(frame, target)
     if not (truth.dtype.is_numeric() or isinstance(truth.dtype, pl.Decimal)):
@@ -108,7 +113,7 @@ def regression(
             fix="drop those rows",
         )
     roles = _roles(frame, target, features, group, stratum, weight, row_id)
-    return _task(frame.with_columns(numbers), Regression(), roles, row_id, name)
+    return _task(frame.with_columns(numbers), Regression(), roles, row_id, name, tensors)
 
 
 def _check_single(**given: Any) -> None:
@@ -133,6 +138,7 @@ def _checked_target(frame: pl.DataFrame, target: str) -> pl.Series:
             got=f"columns {', '.join(frame.columns[:8])}",
         )
     check_columns((target,), tuple(frame.columns))
+    check_plain(target, frame.schema[target])
     truth = frame[target].fill_nan(None) if frame[target].dtype.is_float() else frame[target]
     if truth.null_count():
         row = int(truth.is_null().arg_true()[0])
@@ -228,11 +234,12 @@ def _task(
     roles: dict[str, tuple[str, ...]],
     row_id: str | None,
     name: str,
+    tensors: PMap[str, LazyColumn],
 ) -> Task:
     table = clean(frame, roles["feature"])
     ids = np.arange(table.height, dtype=np.int64) if row_id is None else _ids(table[row_id])
     check_roles(table, roles)
-    return Task(name, kind, table, pmap(roles), ids, ids)
+    return Task(name, kind, table, pmap(roles), ids, ids, tensors=tensors)
 
 
 def _ids(column: pl.Series) -> Rows:

@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 
 from fpipe.core.errors import DataError, SchemaError
+from fpipe.data.lazy.columns import is_lazy
 
 
 def as_frame(data: Any) -> pl.DataFrame:
@@ -161,6 +162,8 @@ def _clean_column(series: pl.Series) -> pl.Series:
     if dtype.is_integer() or dtype.is_temporal() or isinstance(dtype, pl.Boolean | pl.Enum):
         return series
     if isinstance(dtype, pl.Array) and _is_plain(element_type(dtype)):
+        return series
+    if is_lazy(dtype):
         return series
     raise SchemaError(
         f"column '{series.name}' has the type {dtype}, which cannot be a feature.",

@@ -8,6 +8,8 @@ from pyrsistent import PMap, pmap
 from fpipe.core.errors import SchemaError, did_you_mean
 from fpipe.core.value import descriptor, evolve
 from fpipe.data.kind import Kind
+from fpipe.data.lazy.columns import is_lazy
+from fpipe.data.lazy.tensor import LazyType
 
 SETTABLE = ("feature", "group", "stratum", "weight", "order", "name")
 ROLES = ("feature", "target", "truth", "group", "stratum", "weight", "order", "name")
@@ -24,6 +26,7 @@ class TaskType:
             the levels of a categorical column.
         roles: role → column names, in order.
         open: whether data may add further features that are not known yet.
+        tensors: what is known of each column of lazy tensors.
     """
 
     name: str
@@ -31,6 +34,7 @@ class TaskType:
     dtypes: tuple[tuple[str, pl.DataType], ...]
     roles: PMap[str, tuple[str, ...]] = pmap()
     open: bool = False
+    tensors: PMap[str, LazyType] = pmap()
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -61,9 +65,12 @@ class TaskType:
     ) -> TaskType:
         """Return the type with these features in place of the present ones."""
         others = [(name, dtype) for name, dtype in self.dtypes if name not in self.features]
+        dtypes = (*others, *features)
+        lazy = {name for name, dtype in dtypes if is_lazy(dtype)}
         return evolve(
             self,
-            dtypes=(*others, *features),
+            dtypes=dtypes,
+            tensors=pmap({n: t for n, t in self.tensors.items() if n in lazy}),
             roles=self.roles.set("feature", tuple(name for name, _ in features)),
             open=self.open if open is None else open,
         )

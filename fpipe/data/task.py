@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,11 +10,14 @@ import polars as pl
 from numpy.typing import NDArray
 from pyrsistent import PMap, pmap
 
+from fpipe.core.equality import same
 from fpipe.core.errors import DataError, SchemaError, did_you_mean
 from fpipe.core.value import evolve, value
 from fpipe.data.deferred import Deferred, Plan
 from fpipe.data.frame import clean
 from fpipe.data.kind import Classification, Kind
+from fpipe.data.lazy.columns import check_lazy, check_plain, is_lazy, positions_of
+from fpipe.data.lazy.tensor import LazyColumn, LazyTensor, sizes_text
 from fpipe.data.roles import check_roles
 from fpipe.data.schema import ROLES, SETTABLE, TaskType, check_columns
 from fpipe.data.target import TargetInverse
@@ -35,6 +38,7 @@ class Task(Deferred):
         origin: the row that a row repeats (itself where it repeats none), ``[rows]`` int64.
         valid: the validation task that rides along, or None.
         target_inverse: undoes the transformations of the target, in the order they were done.
+        tensors: lazy column → what its rows share; the table holds where they stand.
     """
 
     name: str
@@ -45,6 +49,7 @@ class Task(Deferred):
     origin: Rows
     valid: Task | None = None
     target_inverse: tuple[TargetInverse, ...] = ()
+    tensors: PMap[str, LazyColumn] = pmap()
 
     @property
     def n_rows(self) -> int:
@@ -70,10 +75,21 @@ class Task(Deferred):
         """Return one column.
 
         Raises:
-            SchemaError: there is no such column.
+            SchemaError: there is no such column, or it holds lazy tensors (use `tensor`).
         """
         check_columns((name,), tuple(self.schema))
+        check_plain(name, self.schema[name])
         return self.table[name]
+
+    def tensor(self, name: str) -> LazyTensor:
+        """Return one column of lazy tensors.
+
+        Raises:
+            SchemaError: there is no such column, or it holds values (use `column`).
+        """
+        check_columns((name,), tuple(self.schema))
+        check_lazy(name, self.schema[name])
+        return LazyTensor(self.tensors[name], positions_of(self.table[name]), self.row_id)
 
     def dtype(self, column: str) -> pl.DataType:
         """Return the dtype of a column."""
@@ -92,7 +108,9 @@ class Task(Deferred):
 
     def outline(self) -> TaskType:
         """Return what is known of the task without its data."""
-        return TaskType(self.name, self.kind, tuple(self.schema.items()), self.roles)
+        tensors = pmap({name: column.type for name, column in self.tensors.items()})
+        dtypes = tuple(self.schema.items())
+        return TaskType(self.name, self.kind, dtypes, self.roles, tensors=tensors)
 
     def take(self, positions: Rows | Sequence[int]) -> Task:
         """Return the task with the rows at these positions; row ids are kept.
@@ -149,7 +167,8 @@ class Task(Deferred):
         check_columns(tuple(features), self.features)
         dropped = [name for name in self.features if name not in features]
         roles = self.roles.set("feature", tuple(features))
-        return self._with(self._plan_of(lambda frame: frame.drop(dropped)), roles=roles)
+        plan = self._plan_of(lambda frame: frame.drop(dropped))
+        return self._with(plan, roles=roles, tensors=among(self.tensors, plan.empty.schema))
 
     def computed(self, *columns: pl.Expr, features: Sequence[str] | None = None) -> Task:
         """Return the task with columns computed by polars expressions.
@@ -175,7 +194,15 @@ class Task(Deferred):
         dropped = [name for name in (*self.features, *made) if name not in wanted]
         if dropped:
             plan = plan.then(lambda frame: frame.drop(dropped))
-        return self._with(plan, roles=self.roles.set("feature", wanted))
+        named = {e.meta.output_name(): e.meta.root_names() for e in columns if self.tensors}
+        tensors = among(_renamed(self.tensors, named), plan.empty.schema)
+        return self._with(plan, roles=self.roles.set("feature", wanted), tensors=tensors)
+
+    def with_tensors(self, tensors: Mapping[str, LazyColumn]) -> Task:
+        """Return the task with something else done to lazy columns after they are read."""
+        for name in tensors:
+            check_lazy(name, self.dtype(name))
+        return self._with(tensors=self.tensors.update(pmap(tensors)))
 
     def statistics(self, *expressions: pl.Expr) -> tuple[Any, ...]:
         """Return what aggregating expressions give, in one pass over the rows."""
@@ -192,15 +219,28 @@ class Task(Deferred):
                 fix=_expression_fix(error, tuple(self.schema)),
             ) from error
 
-    def with_features(self, columns: pl.DataFrame) -> Task:
-        """Return the task with these columns as its features, in place of the present ones."""
+    def with_features(
+        self, columns: pl.DataFrame, tensors: Mapping[str, LazyColumn] | None = None
+    ) -> Task:
+        """Return the task with these columns as its features, in place of the present ones.
+
+        Args:
+            columns: the features.
+            tensors: what the rows of lazy ones share; by default as in this task.
+        """
         if columns.width:
             check_rows(columns.height, self.n_rows)
         others = self.table.drop(self.features)
         self._check_free(columns, others)
         table = columns if not others.width else pl.concat([others, columns], how="horizontal")
         names = tuple(columns.columns)
-        return evolve(self, table=table, roles=self.roles.set("feature", names))
+        known = self.tensors if tensors is None else self.tensors.update(pmap(tensors))
+        return evolve(
+            self,
+            table=table,
+            roles=self.roles.set("feature", names),
+            tensors=among(known, table.schema),
+        )
 
     def cbind(self, columns: pl.DataFrame) -> Task:
         """Return the task with further feature columns; a feature of the same name is replaced.
@@ -220,8 +260,10 @@ class Task(Deferred):
         Raises:
             SchemaError: kind, roles or column types differ.
         """
-        if (self.kind, self.roles) != (other.kind, other.roles) or (
-            self.table.schema != other.table.select(self.table.columns).schema
+        if (
+            (self.kind, self.roles) != (other.kind, other.roles)
+            or self.table.schema != other.table.select(self.table.columns).schema
+            or not same(self.tensors, among(other.tensors, self.table.schema))
         ):
             raise SchemaError(
                 "tasks with different columns cannot be put below each other.",
@@ -361,6 +403,37 @@ def _fresh_ids(task: Task, other: Task) -> tuple[Rows, Rows]:
     return ids, np.array([start + first[o] for o in other.origin.tolist()], np.int64)
 
 
+def among(
+    tensors: PMap[str, LazyColumn], schema: Mapping[str, pl.DataType]
+) -> PMap[str, LazyColumn]:
+    """Return what is known of the lazy columns that a table has."""
+    gone = [name for name in tensors if name not in schema or not is_lazy(schema[name])]
+    for name in gone:
+        tensors = tensors.remove(name)
+    return tensors
+
+
+def _renamed(
+    tensors: PMap[str, LazyColumn], named: Mapping[str, Sequence[str]]
+) -> PMap[str, LazyColumn]:
+    """Return the lazy columns with those that expressions give another name."""
+    new = {
+        name: tensors[roots[0]]
+        for name, roots in named.items()
+        if len(roots) == 1 and roots[0] in tensors
+    }
+    changed: PMap[str, LazyColumn] = tensors.update(pmap(new))
+    return changed
+
+
+def _kind_text(task: Task, name: str) -> str:
+    dtype = task.schema[name]
+    if name in task.tensors:
+        known = task.tensors[name].type
+        return f"lazy {str(known.dtype).removeprefix('torch.')} {sizes_text(known.shape)}"
+    return f"Enum[{len(dtype.categories)}]" if isinstance(dtype, pl.Enum) else str(dtype)
+
+
 def _text(task: Task) -> str:
     target = f"target '{task.target}'" if task.target else "no target"
     lines = [f"Task '{task.name}' ({task.kind.name}, {task.n_rows} rows, {target})"]
@@ -370,9 +443,7 @@ def _text(task: Task) -> str:
         lines.append(f"  classes   {', '.join(shown)}")
     by_type: dict[str, list[str]] = {}
     for name in task.features:
-        dtype = task.schema[name]
-        kind = f"Enum[{len(dtype.categories)}]" if isinstance(dtype, pl.Enum) else str(dtype)
-        by_type.setdefault(kind, []).append(name)
+        by_type.setdefault(_kind_text(task, name), []).append(name)
     for kind, names in by_type.items():
         more = ", …" if len(names) > 8 else ""
         lines.append(f"  features  {kind} ({len(names)}): {', '.join(names[:8])}{more}")

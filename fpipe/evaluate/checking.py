@@ -111,7 +111,7 @@ def _row(path: tuple[str, ...], op: Any, types: tuple[Any, ...]) -> Row:
 
 def _layer_params(path: str, out: ModelDescriptor) -> int | None:
     layer = out.layers[path]
-    return None if isinstance(layer, Pending) else count(layer.init(Key(0))[0])
+    return None if isinstance(layer, Pending) else count(layer.bare_weights()[0])
 
 
 def _words(out: Any) -> str:

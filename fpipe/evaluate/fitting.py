@@ -14,7 +14,7 @@ from fpipe.data.prediction import Prediction
 from fpipe.data.schema import TaskType
 from fpipe.data.task import Task
 from fpipe.evaluate.record import recorded
-from fpipe.evaluate.surroundings import context_of
+from fpipe.evaluate.surroundings import context_of, resources
 from fpipe.evaluate.validation import Data, Validate, entered
 from fpipe.graph.context import Context, Sink
 from fpipe.graph.fitted import Fitted
@@ -34,6 +34,8 @@ def fit(
     interpreter: str = "auto",
     precision: str = "float32",
     sinks: Sequence[Sink] = (),
+    workers: int | None = None,
+    materialize: str = "auto",
 ) -> Fitted:
     """Fit a graph to a task.
 
@@ -54,6 +56,13 @@ def fit(
         sinks: where progress is reported: objects with a method ``emit(event)``, which is called
             with a mapping such as ``{"kind": "epoch", ...}`` as training goes on. What it does
             (print, draw a bar, write a log) changes nothing of the result.
+        workers: threads that read batches of lazy tensors ahead; by default two where there is
+            anything to read or to map, else none. Results do not depend on it.
+        materialize: how much of lazy tensors is read once and kept: ``"memory"`` for all that
+            needs no draws, ``"device"`` for the same on the device of the training, ``"lazy"``
+            for nothing, ``"auto"`` for ``"memory"`` where that takes at most 2 GiB for an input
+            (rows × numbers × bytes, before the first draw) and there is more than one epoch.
+            Results do not depend on it.
 
     Returns:
         the fitted graph, for `predict` and `apply`.
@@ -69,7 +78,7 @@ def fit(
         >>> fp.fit(ops.scale(), task, key=fp.key(0)).state("scale").values  # mean, deviation
         ((2.0, 1.0),)
     """
-    context = context_of(device, interpreter, sinks, precision)
+    context = context_of(device, interpreter, sinks, precision, workers, materialize)
     fitted, _ = run_within(graph, task, key, validate, context, wanted=False)
     return fitted
 
@@ -84,9 +93,11 @@ def run(
     interpreter: str = "auto",
     precision: str = "float32",
     sinks: Sequence[Sink] = (),
+    workers: int | None = None,
+    materialize: str = "auto",
 ) -> tuple[Fitted, Any]:
     """Fit a graph to a task and return what leaves it as well; arguments as in `fit`."""
-    context = context_of(device, interpreter, sinks, precision)
+    context = context_of(device, interpreter, sinks, precision, workers, materialize)
     fitted, out = run_within(graph, task, key, validate, context, wanted=True)
     return fitted, _single(out)
 
@@ -104,7 +115,9 @@ def transform(graph: Joinable, task: Data, *, key: Key, validate: Validate = Non
     return run(graph, task, key=key, validate=validate)[1]
 
 
-def apply(fitted: Fitted, data: Data, *, device: str | None = None) -> Any:
+def apply(
+    fitted: Fitted, data: Data, *, device: str | None = None, workers: int | None = None
+) -> Any:
     """Return what a fitted graph gives for new data.
 
     Args:
@@ -113,6 +126,7 @@ def apply(fitted: Fitted, data: Data, *, device: str | None = None) -> Any:
             input of the graph); further columns are ignored, the target may be absent.
         device: where networks are applied; by default where they were trained, and on the CPU
             where that device is not there. The precision is that of the fit.
+        workers: threads that read lazy tensors ahead; as in `fit`.
 
     Raises:
         SchemaError: a column is missing or has another type.
@@ -127,12 +141,15 @@ def apply(fitted: Fitted, data: Data, *, device: str | None = None) -> Any:
         )
     pairs = zip(given, fitted.outlines, strict=True)
     entering = tuple(conform(d, o) if isinstance(o, TaskType) else d for d, o in pairs)
-    context = Context(requests=pmap({"device": device} if device else {}))
+    requests = pmap({"device": device} if device else {})
+    context = Context(requests=requests, resources=resources(workers))
     graph, states = fitted.graph, fitted.states
     return _single(apply_graph(graph, states, entering, key=fitted.key, context=context))
 
 
-def predict(fitted: Fitted, data: Data, *, device: str | None = None) -> Prediction:
+def predict(
+    fitted: Fitted, data: Data, *, device: str | None = None, workers: int | None = None
+) -> Prediction:
     """Return the prediction of a fitted graph for new data; arguments as in `apply`.
 
     Raises:
@@ -148,7 +165,7 @@ def predict(fitted: Fitted, data: Data, *, device: str | None = None) -> Predict
             got=", ".join(t.__name__ for t in last) or "no output",
             fix="end it with nn.model(...) or a learner, or use fp.apply",
         )
-    prediction: Prediction = apply(fitted, data, device=device)
+    prediction: Prediction = apply(fitted, data, device=device, workers=workers)
     return prediction
 
 

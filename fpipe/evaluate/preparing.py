@@ -38,6 +38,8 @@ def prepare(
     device: str | None = None,
     interpreter: str = "auto",
     precision: str = "float32",
+    workers: int | None = None,
+    materialize: str = "auto",
 ) -> Prepared:
     """Fit everything before the model and return the training that would follow.
 
@@ -51,6 +53,8 @@ def prepare(
         device: as in `fit`.
         interpreter: as in `fit`.
         precision: as in `fit`.
+        workers: as in `fit`.
+        materialize: as in `fit`.
 
     Returns:
         ``(run, state)``, for ``fp.fold(run, state, fp.events(run.plan))`` or ``fp.scan``.
@@ -73,11 +77,13 @@ def prepare(
     model = _last_model(whole)
     before = Graph(*normal_form(len(whole.ports), whole.nodes, whole.nodes[-1].sources))
     entering = entered(task, validate, own_key)
-    context = context_of(device, interpreter, precision=precision)
+    context = context_of(
+        device, interpreter, precision=precision, workers=workers, materialize=materialize
+    )
     _, reached = fit_graph(before, entering, key=own_key, context=context, wanted=True)
     train, valid = detach(reached)
     numerics = resolve_numerics(interpreter, device, precision)
-    run = model.run(train[0], valid[0] if valid else None, numerics)
+    run = model.run(train[0], valid[0] if valid else None, numerics, context.resources)
     return Prepared(run, initial_state(run, own_key.fold_in(whole.ids[-1]), numerics))
 
 

@@ -159,6 +159,8 @@ def resample(
     interpreter: str = "auto",
     precision: str = "float32",
     sinks: Sequence[Sink] = (),
+    workers: int | None = None,
+    materialize: str = "auto",
 ) -> ResampleResult:
     """Fit a graph on the training rows of every split and predict its test rows.
 
@@ -176,6 +178,8 @@ def resample(
         interpreter: as in `fit`.
         precision: as in `fit`.
         sinks: where progress is reported (not with an executor of processes).
+        workers: threads that read lazy tensors ahead in each fold, as in `fit`.
+        materialize: how much of lazy tensors is read once in each fold, as in `fit`.
 
     Returns:
         predictions per fold, with ``score``, ``aggregate`` and ``standard_error``.
@@ -184,7 +188,7 @@ def resample(
         FpipeError: as in `fit`.
     """
     whole, own_key = as_graph(graph), require_key(key, "resample")
-    _check_keepers(context_of(device, interpreter, sinks, precision))
+    _check_keepers(context_of(device, interpreter, sinks, precision, workers, materialize))
     _check_executor(executor)
     _check(task, resampling)
     splits = resampling.splits(task, own_key.fold_in("splits"))
@@ -193,6 +197,8 @@ def resample(
         "interpreter": interpreter,
         "precision": precision,
         "sinks": tuple(sinks),
+        "workers": workers,
+        "materialize": materialize,
     }
     one = partial(_one_split, whole, task, own_key, validate, keep_fitted, settings, len(splits))
     jobs = list(enumerate(splits))
@@ -233,7 +239,7 @@ def _one_split(
     held: Validate = test if isinstance(validate, str) and validate == "test" else validate
     told = settings | {"sinks": tuple(InFold(sink, fold) for sink in settings["sinks"])}
     fitted = fit(graph, train, key=key.fold_in(fold), validate=held, **told)
-    prediction = predict(fitted, test, device=settings["device"])
+    prediction = predict(fitted, test, device=settings["device"], workers=settings["workers"])
     for sink in settings["sinks"]:
         sink.emit({"kind": "fold", "index": fold, "folds": folds})
     return (fitted if keep else None), prediction

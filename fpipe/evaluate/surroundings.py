@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from pyrsistent import pmap
+from pyrsistent import PMap, pmap
 
-from fpipe.core.errors import ParameterError
+from fpipe.core.errors import ParameterError, did_you_mean
+from fpipe.core.parameter import integer, optional
 from fpipe.graph.context import Context, Sink
+from fpipe.train.feeding import MATERIALIZE
 from fpipe.train.numerics import resolve_numerics
 
 
@@ -17,19 +19,47 @@ def context_of(
     interpreter: str,
     sinks: Sequence[Sink] = (),
     precision: str = "float32",
+    workers: int | None = None,
+    materialize: str = "auto",
 ) -> Context:
     """Return the surroundings of a fit.
 
     Raises:
         ParameterError: a sink takes no events, or there is no such device, interpreter or
-            precision.
+            precision, number of workers or way to materialize.
     """
     check_sinks(sinks)
     resolve_numerics(interpreter, device, precision)
     requests = {"interpreter": interpreter, "precision": precision}
     return Context(
-        requests=pmap(requests | ({"device": device} if device else {})), sinks=tuple(sinks)
+        requests=pmap(requests | ({"device": device} if device else {})),
+        sinks=tuple(sinks),
+        resources=resources(workers, materialize),
     )
+
+
+def resources(workers: int | None = None, materialize: str = "auto") -> PMap[str, Any]:
+    """Return what may be taken of the machine to read lazy tensors.
+
+    Raises:
+        ParameterError: there is no such number of workers, or way to materialize.
+    """
+    if not optional(integer(0)).accepts(workers):
+        raise ParameterError(
+            f"workers cannot be {workers!r}.",
+            expected="a number of threads, 0 for none, or None to leave it to fpipe",
+            got=repr(workers),
+            fix="workers=2",
+        )
+    if materialize not in MATERIALIZE:
+        raise ParameterError(
+            f"there is no way {materialize!r} to materialize.",
+            expected=", ".join(MATERIALIZE),
+            got=repr(materialize),
+            fix=did_you_mean(str(materialize), MATERIALIZE),
+        )
+    given = {} if workers is None else {"workers": workers}
+    return pmap({"materialize": materialize, **given})
 
 
 def check_sinks(sinks: Any) -> None:

@@ -46,6 +46,8 @@ class Context:
         sinks: where progress is reported.
         finished: states of operators that need not be fitted again, by place.
         reached: states of training to go on from, by place of the model.
+        resources: what the caller lets a run take of the machine (``workers``, ``materialize``);
+            no result depends on it.
     """
 
     path: tuple[str, ...] = ()
@@ -53,6 +55,7 @@ class Context:
     sinks: tuple[Sink, ...] = ()
     finished: PMap[str, Any] = pmap()
     reached: PMap[str, Any] = pmap()
+    resources: PMap[str, Any] = pmap()
 
     def below(self, name: str) -> Context:
         """Return the surroundings of the node ``name`` inside this one."""

@@ -19,6 +19,7 @@ from fpipe.core.parameter import (
     tuple_of,
 )
 from fpipe.core.value import descriptor
+from fpipe.data.lazy.columns import is_lazy
 from fpipe.data.prediction import Prediction
 from fpipe.data.schema import TaskType
 from fpipe.data.task import Task
@@ -128,14 +129,19 @@ class MLP(Macro):
 def _ingress(task: TaskType) -> Graph:
     """Return the ingress of numbers, or of the one column of vectors."""
     only = task.dtype(task.features[0]) if len(task.features) == 1 else None
-    if task.open or not isinstance(only, pl.Array):
+    if task.open or only is None or not (isinstance(only, pl.Array) or is_lazy(only)):
         return ingress_numeric()
-    if len(only.shape) != 1:
+    name = task.features[0]
+    lazy = is_lazy(only)
+    shape = task.tensors[name].shape if lazy else only.shape  # type: ignore[attr-defined]
+    if shape is not None and len(shape) != 1:
         raise SchemaError(
-            f"mlp takes vectors, but '{task.features[0]}' holds tensors of shape {only.shape}.",
+            f"mlp takes vectors, but '{name}' holds tensors of shape {shape}.",
             expected="a vector in every row",
-            got=str(only),
-            fix="nn.ingress_tensor() >> nn.flatten() >> nn.linear(...) and so on",
+            got=str(tuple(shape)),
+            fix="put ops.trafo_reshape((-1,)) before it"
+            if lazy
+            else "nn.ingress_tensor() >> nn.flatten() >> nn.linear(...) and so on",
         )
     return ingress_tensor()
 

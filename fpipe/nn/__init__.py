@@ -37,9 +37,21 @@ from fpipe.nn.layers.activations import softsign as softsign
 from fpipe.nn.layers.activations import tanh as tanh
 from fpipe.nn.layers.activations import tanhshrink as tanhshrink
 from fpipe.nn.layers.activations import threshold as threshold
+from fpipe.nn.layers.adaptive_pooling import adaptive_avg_pool1d as adaptive_avg_pool1d
+from fpipe.nn.layers.adaptive_pooling import adaptive_avg_pool2d as adaptive_avg_pool2d
+from fpipe.nn.layers.adaptive_pooling import adaptive_avg_pool3d as adaptive_avg_pool3d
+from fpipe.nn.layers.adaptive_pooling import adaptive_max_pool1d as adaptive_max_pool1d
+from fpipe.nn.layers.adaptive_pooling import adaptive_max_pool2d as adaptive_max_pool2d
+from fpipe.nn.layers.adaptive_pooling import adaptive_max_pool3d as adaptive_max_pool3d
 from fpipe.nn.layers.affine import head as head
 from fpipe.nn.layers.affine import linear as linear
 from fpipe.nn.layers.attention import multihead_attention as multihead_attention
+from fpipe.nn.layers.conv_transpose import conv_transpose1d as conv_transpose1d
+from fpipe.nn.layers.conv_transpose import conv_transpose2d as conv_transpose2d
+from fpipe.nn.layers.conv_transpose import conv_transpose3d as conv_transpose3d
+from fpipe.nn.layers.convolution import conv1d as conv1d
+from fpipe.nn.layers.convolution import conv2d as conv2d
+from fpipe.nn.layers.convolution import conv3d as conv3d
 from fpipe.nn.layers.foreign import module as module
 from fpipe.nn.layers.ft_transformer import ft_transformer_block as ft_transformer_block
 from fpipe.nn.layers.functions import fn as fn
@@ -53,7 +65,16 @@ from fpipe.nn.layers.merging import merge_cat as merge_cat
 from fpipe.nn.layers.merging import merge_prod as merge_prod
 from fpipe.nn.layers.merging import merge_sum as merge_sum
 from fpipe.nn.layers.normalization import batch_norm1d as batch_norm1d
+from fpipe.nn.layers.normalization import batch_norm2d as batch_norm2d
+from fpipe.nn.layers.normalization import batch_norm3d as batch_norm3d
+from fpipe.nn.layers.normalization import group_norm as group_norm
 from fpipe.nn.layers.normalization import layer_norm as layer_norm
+from fpipe.nn.layers.pooling import avg_pool1d as avg_pool1d
+from fpipe.nn.layers.pooling import avg_pool2d as avg_pool2d
+from fpipe.nn.layers.pooling import avg_pool3d as avg_pool3d
+from fpipe.nn.layers.pooling import max_pool1d as max_pool1d
+from fpipe.nn.layers.pooling import max_pool2d as max_pool2d
+from fpipe.nn.layers.pooling import max_pool3d as max_pool3d
 from fpipe.nn.layers.regularization import dropout as dropout
 from fpipe.nn.layers.reshaping import flatten as flatten
 from fpipe.nn.layers.reshaping import reshape as reshape
@@ -65,6 +86,10 @@ from fpipe.nn.layers.tokens import embedding as embedding
 from fpipe.nn.layers.tokens import tokenizer_categorical as tokenizer_categorical
 from fpipe.nn.layers.tokens import tokenizer_numeric as tokenizer_numeric
 from fpipe.nn.layers.transformer import transformer_encoder_layer as transformer_encoder_layer
+from fpipe.nn.layers.upsampling import upsample as upsample
+from fpipe.nn.layers.vision import vision as vision
+from fpipe.nn.mixing import cutmix as cutmix
+from fpipe.nn.mixing import mixup as mixup
 from fpipe.nn.own import operator as operator
 from fpipe.nn.standalone import network as network
 from fpipe.nn.training import model as model
@@ -74,12 +99,30 @@ __all__ = [
     "Keep",
     "Normal",
     "Uniform",
+    "adaptive_avg_pool1d",
+    "adaptive_avg_pool2d",
+    "adaptive_avg_pool3d",
+    "adaptive_max_pool1d",
+    "adaptive_max_pool2d",
+    "adaptive_max_pool3d",
+    "avg_pool1d",
+    "avg_pool2d",
+    "avg_pool3d",
     "batch_norm1d",
+    "batch_norm2d",
+    "batch_norm3d",
     "block",
     "branch",
     "callbacks",
     "celu",
     "cls_token",
+    "conv1d",
+    "conv2d",
+    "conv3d",
+    "conv_transpose1d",
+    "conv_transpose2d",
+    "conv_transpose3d",
+    "cutmix",
     "dropout",
     "elu",
     "embedding",
@@ -89,6 +132,7 @@ __all__ = [
     "geglu",
     "gelu",
     "glu",
+    "group_norm",
     "hardshrink",
     "hardsigmoid",
     "hardswish",
@@ -103,10 +147,14 @@ __all__ = [
     "linear",
     "log_sigmoid",
     "loss",
+    "max_pool1d",
+    "max_pool2d",
+    "max_pool3d",
     "merge_cat",
     "merge_prod",
     "merge_sum",
     "mish",
+    "mixup",
     "model",
     "module",
     "multihead_attention",
@@ -137,6 +185,8 @@ __all__ = [
     "tokenizer_numeric",
     "transformer_encoder_layer",
     "unsqueeze",
+    "upsample",
+    "vision",
 ]
 
 __dir__ = offering(globals())

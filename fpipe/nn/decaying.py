@@ -5,7 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 _BIASES = ("*.bias", "*_bias", "*.bias_k", "*.bias_v")
-_NORMS = ("*layer_norm*.weight", "*batch_norm*.weight", "*normalization.weight", "*.norm?.weight")
+_NORMS = (
+    "*layer_norm*.weight",
+    "*batch_norm*.weight",
+    "*group_norm*.weight",
+    "*normalization.weight",
+    "*.norm?.weight",
+)
 _TOKENS = ("*tokenizer*.weight*", "*embedding*.weight*", "*cls_token*.weight")
 
 

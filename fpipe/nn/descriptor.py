@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import torch
 from pyrsistent import PMap, pmap
@@ -20,6 +20,9 @@ from fpipe.net.network import Input, Network, Wire
 from fpipe.net.shape import Shape, shown
 from fpipe.optim.optimizer import Optimizer
 from fpipe.train.callback import Callback
+from fpipe.train.mixing import Mixing
+
+_T = TypeVar("_T")
 
 View: TypeAlias = Task | TaskType
 Callbacks: TypeAlias = tuple[tuple[str, Callback], ...]
@@ -66,6 +69,7 @@ class ModelDescriptor:
         optimizer: the optimizer, or None while not set.
         valid: the descriptor over the validation rows, or None.
         callbacks: pairs of id and callback, in the order in which they are called.
+        mixing: pairs of path and how rows of training batches are mixed, in order.
     """
 
     ingress: PMap[str, Ingress] = pmap()
@@ -78,6 +82,7 @@ class ModelDescriptor:
     optimizer: Optimizer | None = None
     valid: ModelDescriptor | None = None
     callbacks: Callbacks = ()
+    mixing: tuple[tuple[str, Mixing], ...] = ()
 
     @property
     def shapes(self) -> tuple[Shape, ...]:
@@ -114,6 +119,8 @@ class ModelDescriptor:
         lines.append(
             f"  optimizer  {self.optimizer!r}" if self.optimizer else "  optimizer  not set"
         )
+        for name, mixing in self.mixing:
+            lines.append(f"  mixing     {name}: {mixing!r}")
         for name, callback in self.callbacks:
             lines.append(f"  callback   {name}: {callback!r}")
         for pointer in self.pointers:
@@ -181,7 +188,8 @@ def _join_two(a: ModelDescriptor, b: ModelDescriptor) -> ModelDescriptor:
         loss=_agreed(a.loss, b.loss, "the loss"),
         optimizer=_agreed(a.optimizer, b.optimizer, "the optimizer"),
         valid=valid,
-        callbacks=_in_order(a.callbacks, b.callbacks),
+        callbacks=_in_order(a.callbacks, b.callbacks, "callback"),
+        mixing=_in_order(a.mixing, b.mixing, "mixing"),
     )
 
 
@@ -199,9 +207,11 @@ def _union(a: PMap[str, Any], b: PMap[str, Any], what: str) -> PMap[str, Any]:
     return joined
 
 
-def _in_order(a: Callbacks, b: Callbacks) -> Callbacks:
-    """Return the callbacks of both paths; what the second one adds comes behind the first's."""
-    _union(pmap(a), pmap(b), "callback")
+def _in_order(
+    a: tuple[tuple[str, _T], ...], b: tuple[tuple[str, _T], ...], what: str
+) -> tuple[tuple[str, _T], ...]:
+    """Return what both paths hold in order; what the second one adds comes behind the first's."""
+    _union(pmap(a), pmap(b), what)
     known = {name for name, _ in a}
     return a + tuple(pair for pair in b if pair[0] not in known)
 

@@ -13,13 +13,15 @@ from torch import Tensor
 
 from fpipe.core.errors import DataError, SchemaError
 from fpipe.data.frame import element_type
+from fpipe.data.lazy.columns import is_lazy
 from fpipe.data.schema import is_categorical
 from fpipe.data.task import Task
 from fpipe.nn.descriptor import Ingress
+from fpipe.train.feeding import LazyInput
 
 
-def encode(ingress: Ingress, dtype: torch.dtype) -> Tensor:
-    """Return the tensor that an ingress feeds to the network, ``[rows, …]``.
+def encode(ingress: Ingress, dtype: torch.dtype) -> Tensor | LazyInput:
+    """Return the tensor that an ingress feeds to the network, ``[rows, …]``, or how to read it.
 
     Args:
         ingress: an ingress over a task.
@@ -28,7 +30,15 @@ def encode(ingress: Ingress, dtype: torch.dtype) -> Tensor:
     task = ingress.view
     if not isinstance(task, Task) or ingress.encoding is None:
         raise DataError("this ingress has no data.", fix="apply the graph to a task")
+    if ingress.columns and is_lazy(task.dtype(ingress.columns[0])):
+        return _lazy(ingress, task, dtype)
     return _ENCODINGS[ingress.encoding](task.table.select(ingress.columns), dtype)
+
+
+def _lazy(ingress: Ingress, task: Task, dtype: torch.dtype) -> LazyInput:
+    (name,) = ingress.columns
+    size = tuple(n or 0 for n in ingress.input.shape[1:])
+    return LazyInput(name, task.tensor(name), size, dtype)
 
 
 def check_complete(table: pl.DataFrame, columns: tuple[str, ...]) -> None:

@@ -13,8 +13,10 @@ from fpipe.core.key import Key
 from fpipe.core.parameter import Check, integer, optional, parameter, tuple_of
 from fpipe.core.value import descriptor, evolve
 from fpipe.data.frame import element_type
+from fpipe.data.lazy.columns import is_lazy
+from fpipe.data.lazy.tensor import LazyType
 from fpipe.data.schema import TaskType, check_columns, is_categorical, is_numeric
-from fpipe.data.task import Task
+from fpipe.data.task import Task, among
 from fpipe.graph.context import Context
 from fpipe.graph.op import Op
 from fpipe.graph.operator import operator
@@ -24,6 +26,7 @@ from fpipe.net.shape import Shape
 from fpipe.nn.descriptor import Ingress, ModelDescriptor, Pointer, View
 from fpipe.nn.encoding import check_complete, check_tensors, with_levels
 from fpipe.nn.layer_op import OUTPUT
+from fpipe.nn.lazy_shapes import check_lazy_shape, other_shape, tensor_dtype
 
 Captured = tuple[tuple[str, pl.DataType], ...]
 """The columns that enter, with their types, as they were at fit."""
@@ -82,6 +85,10 @@ class IngressOp(Op):
         """Return the shape where the features are not known yet."""
         return (None, None)
 
+    def captured(self, task: View) -> Captured:
+        """Return the columns that enter, with their types."""
+        return tuple((name, task.dtype(name)) for name in task.features)
+
     def _captured(self, task: View) -> Captured:
         if not task.features:
             raise SchemaError(
@@ -91,7 +98,7 @@ class IngressOp(Op):
                 fix="check what ops.select keeps",
             )
         self.check_type(task)
-        return tuple((name, task.dtype(name)) for name in task.features)
+        return self.captured(task)
 
     def _entered(
         self, captured: Captured, task: View, context: Context, shape: Shape
@@ -198,14 +205,16 @@ _SHAPE = Check(
 class IngressTensor(IngressOp):
     """The one feature, a column with a tensor of one shape in every row, as a float tensor.
 
-    Gives ``[batch, *shape]``; integers become floating numbers.
+    Gives ``[batch, *shape]``; integers become floating numbers of the same values. The column
+    may be lazy: its rows are read when a batch needs them.
 
     Args:
-        shape: what the shape of the tensors must be, without the batch; any where it is None.
+        shape: what the shape of the tensors must be, without the batch; any where it is None. It
+            must be given where the shape of lazy tensors is not known, as after reading files.
 
     Raises:
         SchemaError: there is not exactly one feature, it holds no tensors, or tensors of
-            another shape.
+            another shape; or lazy tensors have one shape while fitting and another one later.
         DataError: a number is missing or infinite.
 
     Example:
@@ -235,19 +244,31 @@ class IngressTensor(IngressOp):
                 fix=f"select it first: ops.select(ops.named('{task.features[0]}'))",
             )
         fix = "use nn.ingress_numeric() or nn.ingress_categorical() for plain columns"
-        self._check_all(task, _is_tensor, "tensors of one shape (pl.Array)", fix)
+        self._check_all(
+            task, lambda t: _is_tensor(t) or is_lazy(t), "tensors of one shape (pl.Array)", fix
+        )
+        if is_lazy(task.dtype(task.features[0])):
+            check_lazy_shape(self.name, task.features[0], _lazy_type(task), self.shape)
+            return
         found = _tensor_shape(task.dtype(task.features[0]))
         if self.shape is not None and found != self.shape:
-            raise SchemaError(
-                f"'{task.features[0]}' holds tensors of another shape than {self.name} was given.",
-                expected=f"shape {self.shape}",
-                got=f"shape {found}",
-                fix=f"nn.{self.name}(shape={found}), or leave shape out",
-            )
+            raise other_shape(self.name, task.features[0], self.shape, found)
+
+    def captured(self, task: View) -> Captured:
+        """Return the column; of a lazy one, as the type of the tensors that will be read."""
+        (name,) = task.features
+        if not is_lazy(task.dtype(name)):
+            return ((name, task.dtype(name)),)
+        known = _lazy_type(task)
+        shape = tuple(n or 0 for n in self.shape or known.shape or ())
+        return ((name, tensor_dtype(known.dtype, shape)),)
 
     def admitted(self, captured: Captured, task: Task) -> Task:
         """Every number must be there and finite."""
         ((name, dtype),) = captured
+        if is_lazy(task.dtype(name)):
+            check_lazy_shape(self.name, name, task.tensors[name].type, _tensor_shape(dtype))
+            return task
         _check_alike(name, task.dtype(name), dtype)
         check_tensors(task.table, name)
         return task
@@ -309,6 +330,15 @@ def _subject(task: View) -> View:
     kept = {column for columns in roles.values() for column in columns}
     if isinstance(task, TaskType):
         dtypes = tuple((name, dtype) for name, dtype in task.dtypes if name in kept)
-        return evolve(task, dtypes=dtypes, roles=roles, open=False)
+        known = pmap({name: one for name, one in task.tensors.items() if name in kept})
+        return evolve(task, dtypes=dtypes, roles=roles, open=False, tensors=known)
     others = [name for name in task.table.columns if name not in kept]
-    return evolve(task, table=task.table.drop(others), roles=roles, valid=None)
+    table = task.table.drop(others)
+    tensors = among(task.tensors, table.schema)
+    return evolve(task, table=table, roles=roles, valid=None, tensors=tensors)
+
+
+def _lazy_type(task: View) -> LazyType:
+    """Return what is known of the one feature, a lazy column."""
+    (name,) = task.features
+    return task.tensors[name].type if isinstance(task, Task) else task.tensors[name]

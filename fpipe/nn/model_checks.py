@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from fpipe.core.errors import DataError, ShapeError
-from fpipe.core.key import Key
 from fpipe.core.tree import items
 from fpipe.data.task import Task
 from fpipe.measure.loss import Loss
@@ -73,7 +72,7 @@ def check_groups(md: ModelDescriptor) -> None:
         return
     layers = items(md.layers)
     if not any(isinstance(layer, Pending) for _, layer in layers):
-        names = (f"{path}.{name}" for path, layer in layers for name in layer.init(Key(0))[0])
+        names = (f"{path}.{name}" for path, layer in layers for name in layer.bare_weights()[0])
         md.optimizer.group_of(tuple(sorted(names)))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import polars as pl
 import torch
@@ -15,13 +17,36 @@ from fpipe.data.prediction import Prediction, predicted_classes, predicted_numbe
 from fpipe.data.task import Task
 from fpipe.nn.descriptor import ModelDescriptor
 from fpipe.nn.encoding import encode
+from fpipe.train.feeding import LazyInput, held
 from fpipe.train.run import Examples
 
+_NUMBERS_AT_ONCE = 2**22
 
-def examples(md: ModelDescriptor, dtype: torch.dtype, device: str = "cpu") -> Examples:
-    """Return the rows of a descriptor as tensors."""
+
+def rows_at_once(md: ModelDescriptor) -> int:
+    """Return how many rows are predicted at once: 1024, or fewer where rows are large."""
+    sizes = [i.input.shape[1:] for i in md.ingress.values()]
+    numbers = sum(math.prod(n or 1 for n in size) for size in sizes)
+    return max(1, min(1024, _NUMBERS_AT_ONCE // max(numbers, 1)))
+
+
+def examples(
+    md: ModelDescriptor, dtype: torch.dtype, device: str = "cpu", policy: str = "lazy"
+) -> Examples:
+    """Return the rows of a descriptor, as tensors or as what reads them.
+
+    Args:
+        md: the descriptor.
+        dtype: floating dtype.
+        device: where the rows are to be.
+        policy: how much of lazy inputs is read already, as in `held`.
+    """
     task = subject(md)
-    inputs = {name: encode(ingress, dtype).to(device) for name, ingress in items(md.ingress)}
+    found = {name: encode(ingress, dtype).to(device) for name, ingress in items(md.ingress)}
+    inputs = {
+        name: held(one, policy) if isinstance(one, LazyInput) else one
+        for name, one in found.items()
+    }
     target, weights = target_tensor(task, dtype), weight_tensor(task, dtype)
     return Examples(
         pmap(inputs),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from pyrsistent import PMap
@@ -22,7 +23,7 @@ from fpipe.core.parameter import (
 from fpipe.core.value import descriptor, evolve, value
 from fpipe.data.kind import Classification
 from fpipe.data.prediction import Prediction
-from fpipe.data.task import check_learnable
+from fpipe.data.task import Task, check_learnable
 from fpipe.graph.context import Context
 from fpipe.graph.op import Op
 from fpipe.graph.operator import operator
@@ -32,12 +33,15 @@ from fpipe.net.network import Network
 from fpipe.nn.descriptor import ModelDescriptor
 from fpipe.nn.layer_op import DESCRIPTOR
 from fpipe.nn.model_checks import bound_loss, check_groups, check_output, check_smallest_batch
-from fpipe.nn.predicting import examples, predicted, subject
+from fpipe.nn.predicting import examples, predicted, rows_at_once, subject
+from fpipe.nn.sampling import chances
 from fpipe.nn.scoring import Scorer, TrainScorer
 from fpipe.nn.telling import report, report_resumed, tell, wanted
 from fpipe.train.callback import in_order
 from fpipe.train.fold import fold_to
 from fpipe.train.gradient import evaluate
+from fpipe.train.loading import resolve_workers
+from fpipe.train.mixing import Placed
 from fpipe.train.numerics import Numerics, device_to_apply, resolve_numerics
 from fpipe.train.plan import Plan, events
 from fpipe.train.resuming import continued
@@ -46,6 +50,11 @@ from fpipe.train.state import TrainState, Weights
 from fpipe.train.step import initial_state
 
 _WEIGHTS = ("auto", "best", "last")
+
+
+def classes_of(task: Task) -> int:
+    """Return the number of classes that the target has codes of; 0 for numbers and two classes."""
+    return len(task.classes) if len(task.classes) > 2 else 0
 
 
 def _names(given: Any) -> tuple[str, ...]:
@@ -106,7 +115,11 @@ class Train(Op):
         shuffle: whether each epoch has an order of its own.
         drop_last: whether a last batch with fewer rows is left out.
         eval_every: evaluate after every so many epochs, and after the last.
-        predict_batch: rows per batch at prediction; ``batch_size`` by default, at least 1024.
+        predict_batch: rows per batch at prediction; by default ``batch_size``, and at least 1024
+            (fewer for inputs of more than 4096 numbers: as many as have four million together).
+        sampling: ``"all"`` goes through every row once in each epoch. ``"classes"`` and
+            ``"weights"`` draw as many rows with replacement: each class equally often, or each
+            row as often as its weight says (which the loss leaves out then).
         accumulate: batches whose gradients make one update of the parameters; the last update
             of an epoch takes those that are left. Callbacks clip the gradient of all of them.
 
@@ -134,6 +147,7 @@ class Train(Op):
     predict_batch: int | None = parameter(default=None, check=optional(integer(1)))
     accumulate: int = parameter(default=1, check=integer(1))
     measures_train: tuple[str, ...] = parameter(default=(), check=tuple_of(text()), convert=_names)
+    sampling: str = parameter(default="all", check=one_of("all", "classes", "weights"))
 
     def fit(
         self,
@@ -150,7 +164,7 @@ class Train(Op):
             requests.get("device"),
             requests.get("precision", "float32"),
         )
-        run = self.run(inputs[0], valid[0] if valid else None, numerics)
+        run = self.run(inputs[0], valid[0] if valid else None, numerics, context.resources)
         state = self._start(run, key, numerics, context)
         report(context, "begin", run.plan, state)
         told = wanted(run, context)
@@ -169,13 +183,20 @@ class Train(Op):
         report_resumed(context, run, reached)
         return continued(run, fresh, reached)
 
-    def run(self, md: ModelDescriptor, valid: ModelDescriptor | None, numerics: Numerics) -> Run:
+    def run(
+        self,
+        md: ModelDescriptor,
+        valid: ModelDescriptor | None,
+        numerics: Numerics,
+        resources: Mapping[str, Any] | None = None,
+    ) -> Run:
         """Return what training reads: the fold can then be done by hand.
 
         Args:
             md: the descriptor over the training rows.
             valid: the descriptor over the validation rows, or None.
             numerics: how numbers are computed.
+            resources: what may be taken of the machine; nothing that is computed depends on it.
         """
         loss, optimizer = self._configured(md)
         self._check_measures(md)
@@ -191,23 +212,35 @@ class Train(Op):
             eval_every=self.eval_every,
             validates=valid is not None,
             accumulate=self.accumulate,
+            sampling=self.sampling,
         )
         network = md.network()
         check_smallest_batch(network, plan)
         scored = valid if self.measures else None
         scorer = None if scored is None else Scorer(subject(scored), self.measures)
-        held = None if valid is None else examples(valid, numerics.dtype, numerics.device)
+        policy = (resources or {}).get("materialize", "auto") if self.epochs > 1 else "lazy"
+        rows = examples(md, numerics.dtype, numerics.device, policy)
+        if self.sampling == "weights":
+            rows = evolve(rows, weights=None)
+        checked = None
+        if valid is not None:
+            checked = examples(valid, numerics.dtype, numerics.device, policy)
         return Run(
             network=network,
             keys=md.keys,
             loss=bound_loss(loss, task),
             optimizer=optimizer,
             plan=plan,
-            train=examples(md, numerics.dtype, numerics.device),
-            valid=held,
+            train=rows,
+            valid=checked,
             scorer=scorer,
             stopping=stopping,
-            predict_batch=self.predict_batch or max(self.batch_size, 1024),
+            predict_batch=self.predict_batch or max(self.batch_size, rows_at_once(md)),
+            chances=chances(task, self.sampling),
+            mixing=tuple(
+                Placed(mixing, md.keys[path], classes_of(task)) for path, mixing in md.mixing
+            ),
+            workers=resolve_workers((resources or {}).get("workers"), rows),
             callbacks=in_order(md.callbacks),
             train_scorer=TrainScorer(task, self.measures_train) if self.measures_train else None,
         )
@@ -221,7 +254,8 @@ class Train(Op):
         numerics = evolve(state.state.numerics, device=device)
         rows = examples(inputs[0], numerics.dtype)
         weights = state.weights.on(device)
-        outputs = evaluate(state.network, weights, rows, state.batch, numerics)
+        workers = resolve_workers(context.resources.get("workers"), rows)
+        outputs = evaluate(state.network, weights, rows, state.batch, numerics, workers=workers)
         return (predicted(subject(inputs[0]), outputs[0]),)
 
     def infer(self, types: tuple[Any, ...], *, key: Key, context: Context) -> tuple[Any, ...]:

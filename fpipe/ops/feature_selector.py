@@ -9,6 +9,7 @@ import polars as pl
 
 from fpipe.core.errors import ParameterError
 from fpipe.core.value import descriptor
+from fpipe.data.lazy.columns import is_lazy
 from fpipe.data.schema import is_categorical, is_numeric
 from fpipe.ops.selector import Bounds, ByName, Selector, View
 
@@ -127,6 +128,11 @@ def everything() -> Selector:
     return Everything()
 
 
+def lazy() -> Selector:
+    """Choose columns of lazy tensors, such as images that are read when they are needed."""
+    return ByType(("lazy",))
+
+
 _KINDS: dict[str, Callable[[pl.DataType], bool]] = {
     "numeric": is_numeric,
     "categorical": is_categorical,
@@ -137,4 +143,5 @@ _KINDS: dict[str, Callable[[pl.DataType], bool]] = {
     "temporal": lambda dtype: dtype.is_temporal(),
     "dates": lambda dtype: isinstance(dtype, pl.Date | pl.Datetime),
     "tensor": lambda dtype: isinstance(dtype, pl.Array),
+    "lazy": is_lazy,
 }

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from pyrsistent import pmap
 
 from fpipe.core.equality import same, same_series
 from fpipe.core.errors import DataError, GraphError, ParameterError, SchemaError
@@ -65,7 +66,8 @@ class Union(Op):
         # Columns without a role stand aside for features of their name.
         bare = [n for n in features.columns if n in first.schema and n not in first.features]
         table = evolve(first, table=first.table.drop(bare)) if bare else first
-        return (table.with_features(features),)
+        shared = {name: c for one in inputs for name, c in one.tensors.items()}
+        return (table.with_features(features, shared),)
 
     def infer(self, types: tuple[Any, ...], *, key: Key, context: Context) -> tuple[Any, ...]:
         """Put the types of all features side by side."""
@@ -81,6 +83,8 @@ class Union(Op):
                     raise _two_features(name, str(found[name]), str(dtype))
         _check_apart([n for n in found if n in _others(first.roles)])
         whole = first.with_features(tuple(found.items()), open=any(t.open for t in types))
+        tensors = {name: known for one in types for name, known in one.tensors.items()}
+        whole = evolve(whole, tensors=whole.tensors.update(pmap(tensors)))
         names = set(found)
         bare = [(n, t) for n, t in whole.dtypes if n not in names or n in whole.features]
         return (evolve(whole, dtypes=tuple(dict(bare).items())),)
@@ -149,11 +153,12 @@ def _check_roles(first: View, other: View, place: int) -> None:
 
 def _check_others(first: Task, other: Task, place: int) -> None:
     for name, role in _others(first.roles).items():
-        if not same_series(first.column(name), other.column(name)):
+        mine, theirs = first.table[name], other.table[name]
+        if not same_series(mine, theirs):
             raise SchemaError(
                 f"the {role} '{name}' is not the same in the tasks 0 and {place}.",
-                expected=_differing(first.column(name), other.column(name)),
-                got=_differing(other.column(name), first.column(name)),
+                expected=_differing(mine, theirs),
+                got=_differing(theirs, mine),
                 fix="transform the target before the paths part",
                 column=name,
             )
@@ -168,12 +173,16 @@ def _check_others(first: Task, other: Task, place: int) -> None:
 
 def _merged(tasks: tuple[Task, ...]) -> pl.DataFrame:
     found: dict[str, pl.Series] = {}
+    shared: dict[str, Any] = {}
     for task in tasks:
         for name in task.features:
-            column = task.column(name)
+            column = task.table[name]
             known = found.setdefault(name, column)
             if known is not column and not same_series(known, column):
                 raise _two_features(name, _differing(known, column), _differing(column, known))
+            lazy = shared.setdefault(name, task.tensors.get(name))
+            if not same(lazy, task.tensors.get(name)):
+                raise _two_features(name, repr(lazy)[:200], repr(task.tensors.get(name))[:200])
     return pl.DataFrame(list(found.values()))
 
 

@@ -277,7 +277,10 @@ class Rename(TaskOp):
         if task.open and not set(self.names) <= set(task.features):
             return forgotten(task, set(self.names))
         pairs = zip(task.features, self._renamed(task), strict=True)
-        return task.with_features(tuple((new, task.dtype(old)) for old, new in pairs))
+        named = [(new, old) for old, new in pairs]
+        tensors = {new: task.tensors[old] for new, old in named if old in task.tensors}
+        known = evolve(task, tensors=task.tensors.update(pmap(tensors)))
+        return known.with_features(tuple((new, task.dtype(old)) for new, old in named))
 
     def _renamed(self, task: View) -> tuple[str, ...]:
         """Return the features under their new names."""

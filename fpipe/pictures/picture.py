@@ -8,6 +8,7 @@ from typing import Any
 from fpipe.core.errors import ParameterError, did_you_mean
 from fpipe.data.kind import Classification
 from fpipe.data.prediction import Prediction
+from fpipe.data.task import Task
 from fpipe.evaluate.resample import ResampleResult
 from fpipe.graph.fitted import Fitted
 from fpipe.nn.training import TrainedModel
@@ -15,6 +16,7 @@ from fpipe.pictures.calibration import calibration
 from fpipe.pictures.canvas import Figure
 from fpipe.pictures.classes import confusion
 from fpipe.pictures.curve import learning_curve
+from fpipe.pictures.grid import images
 from fpipe.pictures.numbers import residuals, response
 from fpipe.pictures.receiver import pr, roc
 from fpipe.pictures.subject import parts_of
@@ -28,6 +30,7 @@ KINDS: dict[str, Callable[..., Figure]] = {
     "confusion": confusion,
     "response": response,
     "residuals": residuals,
+    "images": images,
 }
 """Every picture, by name."""
 
@@ -40,11 +43,12 @@ def plot(value: Any, kind: str | None = None, *, title: str | None = None) -> Fi
     Args:
         value: a fitted graph, a trained model or a training state (learning curve), a prediction
             or the result of resampling (ROC curve for two classes, confusion for more,
-            predicted against true numbers for a regression).
+            predicted against true numbers for a regression), a task (its images; each in
+            several epochs where they are augmented).
         kind: where another picture than the usual one is wanted: ``"learning_curve"``; of
             classes ``"roc"``, ``"pr"`` (precision against recall), ``"calibration"`` or
             ``"confusion"``; of numbers ``"response"`` (predicted against true) or
-            ``"residuals"``.
+            ``"residuals"``; of a task ``"images"``.
         title: a title to show.
 
     Returns:
@@ -69,12 +73,14 @@ def plot(value: Any, kind: str | None = None, *, title: str | None = None) -> Fi
 def _usual(value: Any) -> str:
     if isinstance(value, Fitted | TrainedModel | TrainState):
         return "learning_curve"
+    if isinstance(value, Task):
+        return "images"
     if not isinstance(value, Prediction | ResampleResult):
         raise ParameterError(
             f"nothing is drawn of a {type(value).__name__}.",
-            expected="a Fitted, TrainedModel, TrainState, Prediction or ResampleResult",
+            expected="a Fitted, TrainedModel, TrainState, Prediction, ResampleResult or Task",
             got=type(value).__name__,
-            fix="pass what fp.fit, fp.predict or fp.resample returns",
+            fix="pass what fp.fit, fp.predict or fp.resample returns, or a task of images",
         )
     kind = parts_of(value)[0].kind
     if not isinstance(kind, Classification):

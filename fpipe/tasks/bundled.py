@@ -6,10 +6,12 @@ import importlib
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from fpipe.core.errors import DataError
 from fpipe.data.construct import classification, regression
+from fpipe.data.lazy.making import lazy
 from fpipe.data.task import Task
 
 
@@ -38,6 +40,31 @@ def iris() -> Task:
     labels = [str(bunch.target_names[code]) for code in bunch.target]
     names = ("sepal_length", "sepal_width", "petal_length", "petal_width")
     return classification(_table(bunch.data, names, "species", labels), "species", name="iris")
+
+
+def lazy_iris() -> Task:
+    """Return Fisher's irises with their four measurements as one lazy tensor.
+
+    Returns:
+        a classification of ``species`` as in `iris` from ``x``, lazy, ``[4]`` float32: length and
+        width of sepal and petal in cm.
+
+    Raises:
+        DataError: scikit-learn is not installed.
+
+    Example:
+        >>> lazy_iris()
+        Task 'lazy_iris' (classification, 150 rows, target 'species')
+          classes   setosa, versicolor, virginica
+          features  lazy float32 [4] (1): x
+
+    Source:
+        As of `iris`. Licence: in the public domain.
+    """
+    flowers = iris()
+    x = flowers.table.select(flowers.features).to_numpy().astype(np.float32)
+    columns = {"species": flowers.column("species"), "x": lazy(x)}
+    return classification(columns, "species", name="lazy_iris")
 
 
 def wine() -> Task:

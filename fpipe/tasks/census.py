@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import polars as pl
 
-from fpipe.core.errors import ParameterError, did_you_mean
 from fpipe.data.construct import classification
 from fpipe.data.task import Task
-from fpipe.tasks.files import Origin, path_of
+from fpipe.io.published import Origin
+from fpipe.tasks.files import path_of
+from fpipe.tasks.promised import check_part
 
 TRAIN = Origin(
     "adult/adult.data",
@@ -68,13 +69,7 @@ def adult(part: str = "all") -> Task:
         Kohavi and Becker 1996, UCI Machine Learning Repository; Kohavi 1996, *Scaling up the
         accuracy of naive-Bayes classifiers*. Licence: CC BY 4.0.
     """
-    if part not in _PARTS:
-        raise ParameterError(
-            f"the data set has no part {part!r}.",
-            expected=", ".join(_PARTS),
-            got=repr(part),
-            fix=did_you_mean(str(part), _PARTS),
-        )
+    check_part(part, _PARTS)
     train, test = _read(TRAIN), _read(TEST)
     whole = classification(pl.concat([train, test]), "income", positive=">50K", name="adult")
     if part == "all":

@@ -6,26 +6,9 @@ from pathlib import Path
 
 import polars as pl
 
-from fpipe.core.value import descriptor
 from fpipe.data.construct import classification, regression
 from fpipe.data.task import Task
-from fpipe.io.cache import find
-
-
-@descriptor
-class Origin:
-    """Where a file is found.
-
-    Args:
-        path: below ``FPIPE_DATA``, and below the cache.
-        url: where it is downloaded from.
-        sha256: its checksum.
-    """
-
-    path: str
-    url: str
-    sha256: str
-
+from fpipe.io.published import Origin, located
 
 MTCARS = Origin(
     "mtcars/mtcars.csv",
@@ -108,7 +91,7 @@ def path_of(origin: Origin) -> Path:
     Raises:
         DataError: it can be neither found nor downloaded, or it is another file.
     """
-    return find(origin.path, origin.url, origin.sha256)
+    return located(origin)
 
 
 def _read(origin: Origin) -> pl.DataFrame:

@@ -11,6 +11,7 @@ from fpipe.testing.checking import violation as violation
 from fpipe.testing.graphs import graphs as graphs
 from fpipe.testing.graphs import learners as learners
 from fpipe.testing.graphs import task_graphs as task_graphs
+from fpipe.testing.lazy import lazy_tensors as lazy_tensors
 from fpipe.testing.networks import layer_graphs as layer_graphs
 from fpipe.testing.networks import networks as networks
 from fpipe.testing.operators import OperatorReport as OperatorReport

@@ -17,6 +17,7 @@ from fpipe.graph.graph import Graph
 from fpipe.testing.examples import fitted, graph, network, task
 from fpipe.testing.graphs import graphs
 from fpipe.testing.laws.equality import rebuilt
+from fpipe.testing.lazy import functions, lazy_tensors, pictured
 from fpipe.testing.learned import Cases, descriptors, joined, learning, splitting, transforming
 from fpipe.testing.networks import layer_graphs
 from fpipe.testing.places import changes, one_place, patterns, places, sets, settable, twice
@@ -154,6 +155,16 @@ _SEEDS = st.integers(0, 2**32)
 _MADE = st.sampled_from([task, graph, fitted, network]).map(lambda make: make())
 _TEN = st.lists(st.floats(0.0, 0.999), max_size=10)
 
+
+@st.composite
+def _taken(draw: DrawFn, maps: SearchStrategy[Any] | None = None) -> tuple[Any, ...]:
+    """A lazy tensor, perhaps a map, positions that may repeat, and a key."""
+    lazy = draw(lazy_tensors())
+    rows = draw(st.lists(st.integers(0, len(lazy) - 1), max_size=6))
+    between = () if maps is None else (draw(maps),)
+    return (lazy, *between, rows, draw(keys()))
+
+
 CASES: dict[str, Cases] = {
     "then is associative": _chains(3),
     "identity is unit": st.tuples(graphs()),
@@ -262,5 +273,17 @@ CASES: dict[str, Cases] = {
             st.just(task), st.lists(st.integers(0, task.n_rows - 1), min_size=1, max_size=9)
         )
     ),
+    "maps compose": st.tuples(lazy_tensors(), st.tuples(functions(), functions()), keys()),
+    "taking commutes": _taken(),
+    "mapping commutes": _taken(functions()),
+    "grouping is unread": st.tuples(
+        lazy_tensors(), st.integers(1, 4), st.sampled_from([0, 1, 3]), keys()
+    ),
+    "concatenating commutes": st.tuples(lazy_tensors(), st.integers(0, 7), keys()),
+    "types are foreseen": st.tuples(lazy_tensors(), keys()),
+    "sharing is unseen": st.tuples(lazy_tensors(), st.tuples(functions(), functions()), keys()),
+    "reading is pure": st.tuples(lazy_tensors(), keys()),
+    "later rows are as they are": st.tuples(pictured(), st.floats(0.2, 0.6), keys()),
+    "balanced groups stay together": st.tuples(pictured(), st.integers(2, 4), keys()),
 }
 """Name of a law → its cases."""

@@ -10,12 +10,14 @@ from hypothesis.strategies import SearchStrategy
 
 from fpipe.core.law import Law
 from fpipe.testing.cases import cases as cases_of
+from fpipe.testing.laws.augmenting import AUGMENTING
 from fpipe.testing.laws.callbacks import CALLBACKS
 from fpipe.testing.laws.composition import COMPOSITION
 from fpipe.testing.laws.equality import EQUALITY
 from fpipe.testing.laws.files import FILES
 from fpipe.testing.laws.fit_apply import FIT_APPLY, PREDICTORS, TASK_OPERATORS
 from fpipe.testing.laws.joining import JOINING
+from fpipe.testing.laws.lazy import LAZY
 from fpipe.testing.laws.lenses import LENSES
 from fpipe.testing.laws.purity import PURITY
 from fpipe.testing.laws.resampling import RESAMPLING
@@ -36,6 +38,8 @@ LAWS: tuple[Law, ...] = (
     *PURITY,
     *RESAMPLING,
     *FILES,
+    *LAZY,
+    *AUGMENTING,
 )
 """Every law, in reading order."""
 

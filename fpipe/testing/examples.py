@@ -26,6 +26,9 @@ from fpipe.core.errors import ParameterError
 from fpipe.core.parameter import REQUIRED
 from fpipe.core.tree import fields_of
 from fpipe.data.kind import Classification
+from fpipe.data.lazy.arrays import ArraySource
+from fpipe.data.lazy.maps import Map
+from fpipe.data.lazy.source import Source
 from fpipe.data.task import Task
 from fpipe.graph.fitted import Fitted
 from fpipe.graph.graph import Graph
@@ -34,16 +37,20 @@ from fpipe.graph.wiring import Wiring
 from fpipe.measure.losses.contract import Loss
 from fpipe.measure.losses.distance import MeanSquaredError
 from fpipe.net.layer import Layer
+from fpipe.net.layers.architecture import Architecture
 from fpipe.net.layers.linear import Linear as LinearLayer
 from fpipe.net.network import Input, Network, Wire
 from fpipe.ops.data_selector import Cardinality
 from fpipe.ops.estimator import Built
 from fpipe.ops.feature_selector import Everything
 from fpipe.ops.formula import as_formula
+from fpipe.ops.images.flips import HorizontalFlip
+from fpipe.ops.lazy_op import LazyOp
 from fpipe.ops.selector import Selector
 from fpipe.optim.decays import Exponential, Linear
 from fpipe.optim.sequence import Sequence
 from fpipe.optim.wrapped import TorchSchedule
+from fpipe.train.mixing import Mixing, Mixup
 
 
 def is_abstract(cls: type) -> bool:
@@ -62,8 +69,8 @@ def concrete_types() -> Mapping[str, type]:
     return {n: cls for n, cls in found if n not in NOT_SAVED and not is_abstract(cls)}
 
 
-NOT_SAVED = frozenset(["core.Law"])
-"""Classes that hold functions by design and are no contents of files."""
+NOT_SAVED = frozenset(["core.Law", "data.DatasetSource"])
+"""Classes that hold code by design and are no contents of files."""
 
 
 def example(cls: type) -> Any:
@@ -147,6 +154,11 @@ EXAMPLES: Mapping[str, Callable[[], Any]] = {
     "optim.Sequence": lambda: Sequence((Linear(0.5), Exponential(0.1)), (2,)),
     "optim.TorchSchedule": lambda: TorchSchedule(as_code(StepLR), pmap({"step_size": 2})),
     "ops.Built": lambda: Built(Ref("sklearn.linear_model:Ridge"), (), pmap({"alpha": 1.0})),
+    "ops.MapRows": lambda: ops.trafo_map("torch.nn.functional:relu").nodes[0].op,
+    "net.Architecture": lambda: Architecture("shufflenet_v2_x0_5", 2),
+    "nn.Vision": lambda: nn.vision("resnet18").nodes[0].op,
+    "learners.ImageNetwork": lambda: fp.learners.resnet18(epochs=1).nodes[0].op,
+    "ops.GaussianBlur": lambda: ops.augment_gaussian_blur(3).nodes[0].op,
     "ops.Cardinality": lambda: Cardinality(at_most=3),
     "ops.Formula": lambda: as_formula(pl.col("x") + 1),
 }
@@ -169,6 +181,10 @@ _OF_TYPE: Mapping[Any, Callable[[], Any]] = {
     pl.DataType: pl.Int8,
     Ref: lambda: Ref("torch.nn:ReLU"),
     Layer: lambda: LinearLayer(2, 1),
+    Map: HorizontalFlip,
+    LazyOp: HorizontalFlip,
+    Source: lambda: ArraySource(torch.tensor([[1], [2]])),
+    Mixing: lambda: Mixup(0.5),
     Selector: Everything,
     Loss: MeanSquaredError,
     Classification: lambda: Classification(("a", "b"), "b"),

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 from pyrsistent import pmap
 
+from fpipe.data.lazy.arrays import ArraySource
+from fpipe.data.lazy.tensor import LazyTensor, lazy_tensor
 from fpipe.data.task import Task
 from fpipe.evaluate.record import recorded
 from fpipe.evaluate.resample import resample
 from fpipe.evaluate.resampling import cv, holdout
+from fpipe.ops.images.flips import HorizontalFlip
 from fpipe.testing.examples import concrete_types, example
 from fpipe.testing.learned import fitted_graphs, joined, predictions, splitting, states
 from fpipe.testing.networks import layer_graphs, networks
@@ -47,6 +51,11 @@ def _records(draw: DrawFn) -> Any:
     return recorded(draw(layer_graphs(2)), draw(keys()), (held,), share, requests)
 
 
+def _lazy(rows: int) -> LazyTensor:
+    pixels = torch.arange(rows * 6, dtype=torch.uint8).reshape(rows, 1, 2, 3)
+    return lazy_tensor(ArraySource(pixels)).map(HorizontalFlip())
+
+
 @st.composite
 def _resampled(draw: DrawFn) -> Any:
     graph, task, key = draw(splitting())
@@ -69,6 +78,7 @@ PUBLIC: dict[str, SearchStrategy[Any]] = {
     "op": layer_graphs(3, out=2).map(lambda graph: graph.nodes[-1].op),
     "network": networks(),
     "task": tasks(repeats=True),
+    "lazy": st.integers(1, 4).map(_lazy),
     "outline": tasks().map(Task.outline),
     "kind": tasks().map(lambda task: task.outline()),
     "plan": plans(),

@@ -15,11 +15,14 @@ from fpipe.core.value import evolve
 from fpipe.net.layer import Draw
 from fpipe.net.network import make_draws, planned_draws, program
 from fpipe.optim.live import LiveOptimizer
+from fpipe.train.batched import Batched
 from fpipe.train.callback import staged
 from fpipe.train.dials import moment
 from fpipe.train.gradient import Learned, gradient, learned
+from fpipe.train.loading import Loader
+from fpipe.train.mixing import mixed_batch
 from fpipe.train.plan import Batch, Event, batch_rows, epoch_order
-from fpipe.train.run import Batched, Run
+from fpipe.train.run import Run
 from fpipe.train.stages import at_stage
 from fpipe.train.state import Pending, Seen, Totals, TrainState, Weights
 from fpipe.train.step import after_batch, check_next, step
@@ -46,12 +49,17 @@ class Machine:
         self._live = LiveOptimizer(run.optimizer, state.weights.params, state.optimizer)
         self._steps = program(run.network, state.weights.params, state.weights.buffers)
         self._buffers = dict(state.weights.buffers)
+        self._loader = Loader(run, run.workers if run.train.lazy else 0)
         self._read(state)
 
     @property
     def stopped(self) -> bool:
         """Whether training has been stopped."""
         return self._rest.stopped
+
+    def close(self) -> None:
+        """Let go of threads that read ahead."""
+        self._loader.close()
 
     def take(self, event: Event) -> None:
         """Move past one event."""
@@ -109,8 +117,10 @@ class Machine:
         run, cursor = self._run, self._cursor
         check_next(cursor, event)
         self._stage("on_batch_begin", updated=False)
-        rows = batch_rows(run.plan, self._epoch(event.epoch), event.index)
-        batch = run.train.take(rows)
+        order = self._epoch(event.epoch)
+        rows = batch_rows(run.plan, order, event.index)
+        read = self._loader.batch(event.epoch, event.index, order)
+        batch = mixed_batch(read, run.mixing, cursor.step)
         found = gradient(
             run.network,
             self._steps,
@@ -174,8 +184,11 @@ class Machine:
 
     def _epoch(self, epoch: int) -> NDArray[np.int64]:
         if self._order is None or self._order[0] != epoch:
-            self._order = (epoch, epoch_order(self._run.plan, self._rest.key, epoch))
+            self._order = (epoch, self._drawn(epoch))
         return self._order[1]
+
+    def _drawn(self, epoch: int) -> NDArray[np.int64]:
+        return epoch_order(self._run.plan, self._rest.key, epoch, self._run.chances)
 
     def _draws(self, batch: Batched) -> _Planned:
         if batch.rows not in self._planned:

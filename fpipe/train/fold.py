@@ -26,9 +26,12 @@ def fold(run: Run, state: TrainState, events: Iterable[Event]) -> TrainState:
     if state.numerics.interpreter == "reference":
         return reduce(partial(step, run), events, state)
     machine = Machine(run, state)
-    for event in events:
-        machine.take(event)
-    return machine.state()
+    try:
+        for event in events:
+            machine.take(event)
+        return machine.state()
+    finally:
+        machine.close()
 
 
 def fold_to(
@@ -43,6 +46,20 @@ def fold_to(
         wanted: whether the state after an event is wanted.
     """
     machine = None if state.numerics.interpreter == "reference" else Machine(run, state)
+    try:
+        yield from _fold_to(run, state, events, wanted, machine)
+    finally:
+        if machine is not None:
+            machine.close()
+
+
+def _fold_to(
+    run: Run,
+    state: TrainState,
+    events: Iterable[Event],
+    wanted: Callable[[Event], bool],
+    machine: Machine | None,
+) -> Iterator[tuple[TrainState, Event]]:
     last: Event | None = None
     for event in events:
         stopped = state.stopped if machine is None else machine.stopped

@@ -14,8 +14,10 @@ from fpipe.measure.loss import Loss
 from fpipe.net.keyed_mode import KeyedMode
 from fpipe.net.network import Network, Step, execute, program
 from fpipe.net.shape import Shape, shown
+from fpipe.train.batched import Batched
+from fpipe.train.loading import ahead
 from fpipe.train.numerics import Numerics, autocast
-from fpipe.train.run import Batched, Examples
+from fpipe.train.run import Examples
 from fpipe.train.state import Weights
 
 
@@ -217,7 +219,13 @@ def _wide(outputs: tuple[Tensor, ...], numerics: Numerics) -> tuple[Tensor, ...]
 
 
 def evaluate(
-    network: Network, weights: Weights, examples: Examples, batch: int, numerics: Numerics
+    network: Network,
+    weights: Weights,
+    examples: Examples,
+    batch: int,
+    numerics: Numerics,
+    *,
+    workers: int = 0,
 ) -> tuple[Tensor, ...]:
     """Return the network's outputs in evaluation mode, ``[rows, …]`` each, on the CPU.
 
@@ -227,12 +235,13 @@ def evaluate(
         examples: the rows.
         batch: rows at a time.
         numerics: how numbers are computed.
+        workers: threads that read rows ahead where they are lazy.
     """
     steps = program(network, weights.params, weights.buffers)
     params, buffers = dict(weights.params), dict(weights.buffers)
     parts: list[tuple[Tensor, ...]] = []
     with torch.no_grad(), computing(numerics):
-        for chunk in examples.chunks(batch):
+        for chunk in ahead(examples.chunks(batch), workers if examples.lazy else 0):
             inputs = {name: tensor.to(numerics.device) for name, tensor in chunk.inputs.items()}
             outputs, _ = execute(
                 steps, network.outputs, params, buffers, inputs, None, training=False

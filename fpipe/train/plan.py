@@ -27,6 +27,8 @@ class Plan:
         validates: whether there are validation rows.
         accumulate: batches whose gradients make one update; the last update of an epoch takes
             those that are left.
+        sampling: ``"all"`` where each epoch goes through every row once, ``"classes"`` or
+            ``"weights"`` where it draws as many rows with replacement, by chances of their own.
     """
 
     rows: int
@@ -37,6 +39,7 @@ class Plan:
     eval_every: int = 1
     validates: bool = False
     accumulate: int = 1
+    sampling: str = "all"
 
     def __attrs_post_init__(self) -> None:
         if self.epochs and not self.batches:
@@ -184,8 +187,20 @@ def _check_place(plan: Plan, after: Cursor) -> None:
         )
 
 
-def epoch_order(plan: Plan, key: Key, epoch: int) -> NDArray[np.int64]:
-    """Return the order of the rows in one epoch, ``[rows]`` int64."""
+def epoch_order(
+    plan: Plan, key: Key, epoch: int, chances: NDArray[np.float64] | None = None
+) -> NDArray[np.int64]:
+    """Return the rows of one epoch in order, ``[rows]`` int64.
+
+    Args:
+        plan: how training goes through the rows.
+        key: where the order comes from.
+        epoch: the epoch.
+        chances: of each row to be drawn, with a sum of 1; None where every row comes once.
+    """
+    if chances is not None:
+        random = key.fold_in("sampling").fold_in(epoch).numpy()
+        return random.choice(plan.rows, plan.rows, p=chances)
     if not plan.shuffle:
         return np.arange(plan.rows, dtype=np.int64)
     return key.fold_in("shuffle").fold_in(epoch).permutation(plan.rows)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 import torch
@@ -11,12 +12,16 @@ from pyrsistent import PMap
 from torch import Tensor
 
 from fpipe.core.key import Key
+from fpipe.core.parameter import label
 from fpipe.core.value import descriptor, value
+from fpipe.data.lazy.memory_pool import MemoryPool
 from fpipe.measure.loss import Loss
 from fpipe.net.network import Network
-from fpipe.net.shape import Shape
 from fpipe.optim.optimizer import Optimizer
+from fpipe.train.batched import Batched
 from fpipe.train.callback import Named
+from fpipe.train.feeding import LazyInput, read_inputs
+from fpipe.train.mixing import Placed
 from fpipe.train.plan import Plan
 
 
@@ -25,53 +30,49 @@ class Examples:
     """Rows as tensors, ready for a network.
 
     Args:
-        inputs: one tensor per input of the network, ``[rows, …]``.
+        inputs: one per input of the network: a tensor, ``[rows, …]``, or rows to be read.
         target: ``[rows, 1]`` floating, or ``[rows]`` int64 class codes; None where unknown.
         weights: ``[rows]`` floating, or None.
         rows: number of rows.
     """
 
-    inputs: PMap[str, Tensor]
+    inputs: PMap[str, Tensor | LazyInput]
     target: Tensor | None
     weights: Tensor | None
     rows: int
 
-    def take(self, positions: NDArray[np.int64]) -> Batched:
-        """Return the rows at these positions as plain tensors."""
+    @property
+    def lazy(self) -> bool:
+        """Whether an input is read when a batch needs it."""
+        return any(isinstance(one, LazyInput) for one in self.inputs.values())
+
+    def take(
+        self, positions: NDArray[np.int64], epoch: int = 0, pool: MemoryPool | None = None
+    ) -> Batched:
+        """Return the rows at these positions as plain tensors, read where they are lazy.
+
+        Args:
+            positions: which rows.
+            epoch: what the draws of lazy inputs depend on.
+            pool: where memory for lazy inputs comes from; fresh by default.
+        """
         index = torch.from_numpy(positions)
+        inputs = {
+            name: one.take(positions) if isinstance(one, LazyInput) else one.index_select(0, index)
+            for name, one in self.inputs.items()
+        }
         return Batched(
-            {name: tensor.index_select(0, index) for name, tensor in self.inputs.items()},
+            read_inputs(inputs, epoch, pool),
             None if self.target is None else self.target.index_select(0, index),
             None if self.weights is None else self.weights.index_select(0, index),
         )
 
-    def chunks(self, size: int) -> list[Batched]:
-        """Return all rows in order, ``size`` at a time."""
+    def chunks(self, size: int) -> list[Callable[[], Batched]]:
+        """Return functions that give all rows in order, ``size`` at a time."""
         whole = np.arange(self.rows, dtype=np.int64)
-        return [self.take(whole[i : i + size]) for i in range(0, self.rows, size)]
-
-
-class Batched:
-    """A batch in the inner loop: plain dict and tensors."""
-
-    __slots__ = ("inputs", "target", "weights")
-
-    def __init__(
-        self, inputs: Mapping[str, Tensor], target: Tensor | None, weights: Tensor | None
-    ) -> None:
-        self.inputs = inputs
-        self.target = target
-        self.weights = weights
-
-    @property
-    def rows(self) -> int:
-        """Number of rows."""
-        return next((int(x.shape[0]) for x in self.inputs.values()), 0)
-
-    @property
-    def shapes(self) -> dict[str, Shape]:
-        """The shape of every input."""
-        return {name: tuple(tensor.shape) for name, tensor in self.inputs.items()}
+        pool = MemoryPool()
+        starts = range(0, self.rows, size)
+        return [partial(self.take, whole[i : i + size], pool=pool) for i in starts]
 
 
 @descriptor
@@ -118,6 +119,9 @@ class Run:
         predict_batch: rows per batch where nothing is learned.
         callbacks: the callbacks with their ids, in the order in which they are called.
         train_scorer: scores of the outputs that the training rows had in the epoch, or None.
+        chances: of each row to be drawn for an epoch, ``[rows]``; None where all come once.
+        mixing: how the rows of training batches are mixed with each other.
+        workers: threads that read batches ahead; no part of the run, since nothing depends on it.
     """
 
     network: Network
@@ -132,3 +136,6 @@ class Run:
     predict_batch: int = 1024
     callbacks: Named = ()
     train_scorer: TrainScorer | None = None
+    mixing: tuple[Placed, ...] = ()
+    chances: NDArray[np.float64] | None = None
+    workers: int = label(default=0)

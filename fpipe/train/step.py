@@ -17,6 +17,7 @@ from fpipe.optim.live import LiveOptimizer
 from fpipe.optim.optimizer import OptimizerState
 from fpipe.train.dials import staged_state
 from fpipe.train.gradient import evaluate, gradient, learned, loss_value
+from fpipe.train.mixing import mixed_batch
 from fpipe.train.numerics import Numerics, check_numerics
 from fpipe.train.plan import (
     Batch,
@@ -92,8 +93,9 @@ def _(event: EpochBegin, run: Run, state: TrainState) -> TrainState:
 def _(event: Batch, run: Run, state: TrainState) -> TrainState:
     check_next(state.cursor, event)
     state = staged_state(run, state, "on_batch_begin")
-    rows = batch_rows(run.plan, epoch_order(run.plan, state.key, event.epoch), event.index)
-    batch = run.train.take(rows)
+    order = epoch_order(run.plan, state.key, event.epoch, run.chances)
+    rows = batch_rows(run.plan, order, event.index)
+    batch = mixed_batch(run.train.take(rows, event.epoch), run.mixing, state.cursor.step)
     draws = make_draws(planned_draws(run.network, batch.shapes), run.keys, state.cursor.step)
     live = LiveOptimizer(run.optimizer, state.weights.params, state.optimizer)
     steps = program(run.network, state.weights.params, state.weights.buffers)
@@ -241,7 +243,9 @@ def judge(run: Run, weights: Weights, numerics: Numerics) -> dict[str, float]:
             "number below 0 by ops.log_target()",
             fix="leave such rows out of validate=, or choose a transformation that takes them",
         )
-    outputs = evaluate(run.network, weights, examples, run.predict_batch, numerics)
+    outputs = evaluate(
+        run.network, weights, examples, run.predict_batch, numerics, workers=run.workers
+    )
     row_weights = None if examples.weights is None else examples.weights.cpu()
     loss = loss_value(run.loss, outputs, examples.target.cpu(), row_weights)
     scores = {} if run.scorer is None else dict(run.scorer(outputs[0]))

@@ -12,7 +12,10 @@ import torch
 import fpipe as fp
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
-NEED_DATA = {"tree", "pca_tree", "tokens", "own_loss", "gradient_clipper"}
+NEED_DATA = {
+    *("tree", "pca_tree", "tokens", "own_loss", "gradient_clipper"),
+    *("mnist", "dogs_vs_cats", "melanoma"),
+}
 HAS_DATA = bool(os.environ.get("FPIPE_DATA")) and Path(os.environ["FPIPE_DATA"]).is_dir()
 
 
@@ -196,3 +199,39 @@ def test_errors(capsys):
         assert all(word in text for word in words), text
         for part in ("expected", "got", "fix"):
             assert part in text
+
+
+def test_mnist(capsys):
+    """The network of the paper, 70,000 rows of which two are read, log loss by epoch."""
+    names, out = example("mnist", capsys)
+    assert "Task 'mnist' (classification, 70000 rows, target 'label')" in out
+    assert "['5', '0'] (2, 1, 28, 28)" in out
+    assert "LazyTensor (70000 rows, uint8 [784])" in out
+    assert "Network of 100,710 parameters" in out
+    assert names["model"].history[-1]["train.log_loss"] < 0.6
+    assert names["prediction"].score("error_rate") < 0.3
+    assert set(names["figures"]) >= {"epoch", "train.log_loss", "valid.loss"}
+
+
+def test_dogs_vs_cats(capsys):
+    """Files of several sizes through a ResNet-18 of one logit, whose trunk waits two epochs."""
+    names, out = example("dogs_vs_cats", capsys)
+    assert "[('cat', 6), ('dog', 6)]" in out
+    assert "lazy uint8 [3, ?, ?] (1): image" in out
+    assert "11,177,025" in out
+    assert len(names["model"].history) == 4
+    assert names["model"].state.frozen == frozenset()
+    assert names["figure"].axes
+
+
+def test_melanoma(capsys):
+    """Both paths meet; no lesion is parted; each fold is balanced for itself."""
+    names, out = example("melanoma", capsys)
+    task, result = names["task"], names["result"]
+    assert "group     lesion_id" in out
+    assert "(?, 1074)" in out  # 50 of the table and 16 × 8 × 8 of the image
+    for split in result.splits:
+        groups = [set(task.take(rows).column("lesion_id")) for rows in (split.train, split.test)]
+        assert not groups[0] & groups[1]
+    assert len(names["figure"].axes[0].lines) == 5 + 2
+    assert len(result.prediction().row_id) == task.n_rows

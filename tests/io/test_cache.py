@@ -1,12 +1,13 @@
 """Downloads are checked, kept, and mended."""
 
 import hashlib
+import http.client
 import os
 from pathlib import Path
 
 import pytest
 
-from fpipe.core.errors import DataError
+from fpipe.core.errors import DataError, ParameterError
 from fpipe.io.cache import cache_folder, checksum, data_folder, fetch, find
 
 CONTENT = b"a,b\n1,2\n" * 1000
@@ -91,3 +92,37 @@ def test_data_at_hand_comes_first(cache, url, tmp_path, monkeypatch):
 def test_checksum(tmp_path):
     (tmp_path / "a").write_bytes(CONTENT)
     assert checksum(tmp_path / "a") == SUM
+
+
+MD5 = "md5:" + hashlib.md5(CONTENT).hexdigest()
+
+
+def test_checksums_of_two_kinds(cache, url, tmp_path, monkeypatch):
+    assert checksum(tmp_path / "source.csv", "md5") == MD5.removeprefix("md5:")
+    assert fetch(url, MD5, "a.csv").read_bytes() == CONTENT
+    with pytest.raises(DataError, match="another one than the one wanted") as caught:
+        fetch(url, "md5:" + "0" * 32, "b.csv")
+    assert caught.value.got == MD5.replace(":", " ")
+    monkeypatch.setenv("FPIPE_DATA", str(tmp_path))
+    assert find("source.csv", "file:///nowhere", MD5) == tmp_path / "source.csv"
+    with pytest.raises(DataError, match="another file than the one wanted") as caught:
+        find("source.csv", url, "md5:" + "0" * 32)
+    assert (caught.value.expected, caught.value.got) == ("md5 " + "0" * 32, MD5.replace(":", " "))
+
+
+@pytest.mark.parametrize("bad", ["", "0" * 63, "G" * 64, "md5:" + "0" * 64, "sha1:" + "0" * 40])
+def test_no_checksum(cache, url, bad):
+    with pytest.raises(ParameterError, match="no checksum"):
+        fetch(url, bad, "a.csv")
+    assert not cache.exists()
+
+
+def test_an_answer_that_is_none(cache, monkeypatch):
+    """A server that speaks something else than HTTP is an error like one that is not there."""
+
+    def broken(*given, **more):
+        raise http.client.BadStatusLine("SSH-2.0")
+
+    monkeypatch.setattr("urllib.request.urlopen", broken)
+    with pytest.raises(DataError, match="cannot be downloaded"):
+        fetch("http://127.0.0.1/a.csv", SUM, "a.csv")

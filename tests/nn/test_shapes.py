@@ -432,6 +432,112 @@ def ft_blocks(draw):
     )
 
 
+@st.composite
+def convolved(draw, dims):
+    """Convolutions in which something is left, also where windows stride over the end."""
+    each = range(dims)
+    kernel = tuple(draw(st.integers(1, 4)) for _ in each)
+    dilation = tuple(draw(st.integers(1, 2)) for _ in each)
+    padding = tuple(draw(st.integers(0, 2)) for _ in each)
+    groups = draw(st.integers(1, 2))
+    named = draw(st.sampled_from([None, None, "same", "valid"]))
+    stride = 1 if named == "same" else tuple(draw(st.integers(1, 4)) for _ in each)
+    mode = draw(st.sampled_from(["zeros", "reflect", "replicate", "circular"]))
+    low = 5 if named == "same" else 3
+    spans = [d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True)]
+    sizes = tuple(draw(st.integers(max(low, span), span + 6)) for span in spans)
+    graph = getattr(nn, f"conv{dims}d")(
+        groups * draw(st.integers(1, 2)),
+        kernel,
+        stride=stride,
+        padding=named or padding,
+        dilation=dilation,
+        groups=groups,
+        bias=draw(st.booleans()),
+        padding_mode=mode,
+    )
+    if named == "same" and mode != "zeros":
+        sizes = tuple(n + 4 for n in sizes)  # enough to be mirrored
+    return Example(graph, ((draw(BATCH), groups * draw(st.integers(1, 2)), *sizes),))
+
+
+@st.composite
+def transposed(draw, dims):
+    each = range(dims)
+    stride = tuple(draw(st.integers(1, 3)) for _ in each)
+    groups = draw(st.integers(1, 2))
+    kernel = tuple(draw(st.integers(2, 4)) for _ in each)
+    graph = getattr(nn, f"conv_transpose{dims}d")(
+        groups * draw(st.integers(1, 2)),
+        kernel,
+        stride=stride,
+        padding=draw(st.integers(0, 1)),
+        output_padding=tuple(draw(st.integers(0, s - 1)) for s in stride),
+        groups=groups,
+        dilation=draw(st.integers(1, 2)),
+    )
+    sizes = tuple(draw(st.integers(2, 5)) for _ in each)
+    return Example(graph, ((draw(BATCH), groups * draw(st.integers(1, 2)), *sizes),))
+
+
+@st.composite
+def pooled(draw, name, dims):
+    each = range(dims)
+    kernel = tuple(draw(st.integers(1, 4)) for _ in each)
+    settings = {
+        "stride": draw(st.one_of(st.none(), st.integers(1, 4))),
+        "padding": tuple(draw(st.integers(0, k // 2)) for k in kernel),
+        "ceil_mode": draw(st.booleans()),
+    }
+    spans = kernel
+    if name == "max_pool":
+        dilation = draw(st.integers(1, 2))
+        settings |= {"dilation": dilation, "return_indices": draw(st.booleans())}
+        spans = tuple(dilation * (k - 1) + 1 for k in kernel)
+    elif draw(st.booleans()):
+        settings |= {"count_include_pad": False}
+    sizes = tuple(draw(st.integers(span, span + 6)) for span in spans)
+    graph = getattr(nn, f"{name}{dims}d")(kernel, **settings)
+    return Example(graph, ((draw(BATCH), draw(SIZES), *sizes),))
+
+
+@st.composite
+def adapted(draw, name, dims):
+    wanted = draw(st.one_of(SIZES, st.tuples(*(SIZES for _ in range(dims)))))
+    sizes = tuple(draw(SIZES) for _ in range(dims))
+    graph = getattr(nn, f"adaptive_{name}_pool{dims}d")(wanted)
+    return Example(graph, ((draw(BATCH), draw(SIZES), *sizes),))
+
+
+@st.composite
+def grouped(draw):
+    groups = draw(st.integers(1, 3))
+    sizes = draw(st.lists(SIZES, max_size=3))
+    shape = (draw(BATCH), groups * draw(st.integers(1, 2)), *sizes)
+    return Example(nn.group_norm(groups, affine=draw(st.booleans())), (shape,))
+
+
+@st.composite
+def upsampled(draw):
+    dims = draw(st.integers(1, 3))
+    mode = draw(st.sampled_from(["nearest", "nearest-exact", "area", "smooth"]))
+    smooth = {1: "linear", 2: draw(st.sampled_from(["bilinear", "bicubic"])), 3: "trilinear"}
+    if draw(st.booleans()):
+        settings = {"size": draw(st.one_of(SIZES, st.tuples(*(SIZES for _ in range(dims)))))}
+    else:
+        settings = {"scale_factor": draw(st.sampled_from([0.7, 1.0, 1.3, 2, 2.9, 10 / 3]))}
+    sizes = tuple(draw(st.integers(2, 9)) for _ in range(dims))
+    graph = nn.upsample(**settings, mode=smooth[dims] if mode == "smooth" else mode)
+    return Example(graph, ((draw(BATCH), draw(SIZES), *sizes),))
+
+
+WINDOWS = {
+    **{f"conv{d}d": convolved(d) for d in (1, 2, 3)},
+    **{f"conv_transpose{d}d": transposed(d) for d in (1, 2, 3)},
+    **{f"{n}{d}d": pooled(n, d) for n in ("avg_pool", "max_pool") for d in (1, 2, 3)},
+    **{f"adaptive_{n}_pool{d}d": adapted(n, d) for n in ("avg", "max") for d in (1, 2, 3)},
+}
+
 UNIT = st.floats(0.1, 2.0)
 ANY = shapes(0, 3)
 
@@ -463,6 +569,8 @@ TABLE: dict[str, st.SearchStrategy[Example]] = {
         ]
     },
     "batch_norm1d": of(nn.batch_norm1d, shapes(1, 2)),
+    "batch_norm2d": of(nn.batch_norm2d, shapes(3, 3)),
+    "batch_norm3d": of(nn.batch_norm3d, shapes(4, 4)),
     "block": blocks(),
     "cls_token": of(nn.cls_token, shapes(2, 2)),
     "dropout": both(nn.dropout, st.sampled_from([0.0, 0.5, 1.0]), ANY),
@@ -473,6 +581,7 @@ TABLE: dict[str, st.SearchStrategy[Example]] = {
     "geglu": halved(nn.geglu),
     "gelu": both(nn.gelu, st.sampled_from(["none", "tanh"]), ANY),
     "glu": halved(nn.glu),
+    "group_norm": grouped(),
     "head": of(nn.head, shapes(1, 1)),
     "layer_norm": layer_normed(),
     "linear": st.builds(
@@ -496,6 +605,8 @@ TABLE: dict[str, st.SearchStrategy[Example]] = {
     "tokenizer_numeric": tokenized(nn.tokenizer_numeric),
     "transformer_encoder_layer": encoded(),
     "unsqueeze": unsqueezed(),
+    "upsample": upsampled(),
+    **WINDOWS,
 }
 
 NO_LAYERS = frozenset(
@@ -506,17 +617,20 @@ NO_LAYERS = frozenset(
         "Uniform",
         "branch",
         "callbacks",
+        "cutmix",
         "ingress_categorical",
         "ingress_numeric",
         "ingress_tensor",
         "loss",
+        "mixup",
         "model",
         "network",
         "no_decay",
         "optimizer",
+        "vision",  # takes images of one size or more; tests/net/test_vision.py
     ]
 )
-"""Names of ``fpipe.nn`` that append no layer of their own."""
+"""Names of ``fpipe.nn`` that append no layer of their own, or none that any shape enters."""
 
 
 def test_every_layer_is_in_the_table():

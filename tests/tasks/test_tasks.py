@@ -211,7 +211,7 @@ ORIGINS = {
 def test_offline_and_without_data(origin, monkeypatch, tmp_path):
     monkeypatch.setenv("FPIPE_CACHE", str(tmp_path))
     with pytest.raises(DataError, match="cannot be downloaded") as caught:
-        fetch("file:///nowhere/at-all.csv", origin.sha256, origin.path)
+        fetch("file:///nowhere/at-all.csv", origin.checksum, origin.path)
     assert "FPIPE_DATA" in caught.value.fix
 
 
@@ -258,5 +258,5 @@ def test_a_damaged_download_is_refused(monkeypatch, tmp_path):
     monkeypatch.setenv("FPIPE_CACHE", str(tmp_path / "cache"))
     with pytest.raises(DataError, match="another one than the one wanted") as caught:
         tasks.penguins()
-    assert files.PENGUINS.sha256 in caught.value.expected
+    assert files.PENGUINS.checksum in caught.value.expected
     assert not list((tmp_path / "cache").rglob("*.csv"))

@@ -16,7 +16,7 @@ from fpipe.net.shape import Shape, check_ndim, shown
 
 
 @descriptor
-class BatchNorm1d(Layer):
+class BatchNorm(Layer):
     """Normalise each feature by the batch while training, by running statistics otherwise.
 
     Args:
@@ -27,11 +27,10 @@ class BatchNorm1d(Layer):
         track_running_stats: whether running statistics are kept.
 
     Source:
-        Ioffe and Szegedy 2015; numbers as torch.nn.BatchNorm1d.
+        Ioffe and Szegedy 2015; numbers as torch.nn.BatchNorm1d to BatchNorm3d.
     """
 
-    name = "batch_norm1d"
-    dims: ClassVar[tuple[int, ...]] = (2, 3)
+    dims: ClassVar[tuple[int, ...]]
 
     features: int
     eps: float = 1e-5
@@ -92,3 +91,27 @@ class BatchNorm1d(Layer):
                 got=shown(tuple(x.shape)),
                 fix="use another batch_size, or nn.model(..., drop_last=True)",
             )
+
+
+@descriptor
+class BatchNorm1d(BatchNorm):
+    """Normalise ``[batch, features]`` or ``[batch, features, length]``."""
+
+    name = "batch_norm1d"
+    dims = (2, 3)
+
+
+@descriptor
+class BatchNorm2d(BatchNorm):
+    """Normalise ``[batch, channels, height, width]``."""
+
+    name = "batch_norm2d"
+    dims = (4,)
+
+
+@descriptor
+class BatchNorm3d(BatchNorm):
+    """Normalise ``[batch, channels, depth, height, width]``."""
+
+    name = "batch_norm3d"
+    dims = (5,)

@@ -21,6 +21,7 @@ from fpipe.graph.graph import Graph
 from fpipe.net.network import Network, init_layers, make_draws, planned_draws
 from fpipe.nn.descriptor import ModelDescriptor
 from fpipe.nn.predicting import examples
+from fpipe.train.feeding import read_inputs
 
 
 def parameters_learn(graph: Graph, task: Task, key: Key, within: str = "") -> None:
@@ -41,7 +42,7 @@ def parameters_learn(graph: Graph, task: Task, key: Key, within: str = "") -> No
     network = md.network()
     params, buffers = init_layers(network, md.keys)
     waiting = {name for name in params if name.startswith(within)}
-    real = dict(examples(md, torch.float32).inputs)
+    real = read_inputs(examples(md, torch.float32).inputs, 0)
     noise = {name: _noise(x, key.fold_in(name)) for name, x in items(real)}
     for inputs in (real, noise):
         for training in (True, False):

@@ -12,6 +12,8 @@ from fpipe.core.errors import FpipeError
 from fpipe.core.key import Key
 from fpipe.core.law import Law
 from fpipe.core.value import evolve
+from fpipe.data.lazy.reading import materialize
+from fpipe.data.lazy.tensor import LazyTensor
 from fpipe.data.prediction import Prediction
 from fpipe.data.schema import TaskType
 from fpipe.data.task import Task
@@ -102,7 +104,7 @@ def target_is_unread(graph: Graph, task: Task, key: Key) -> None:
     if isinstance(out, Prediction):
         agree((bare.response, bare.prob), (out.response, out.prob), "the prediction")
         return
-    agree(bare.table.select(bare.features), out.table.select(out.features), "the features")
+    agree(rows(bare).select(bare.features), rows(out).select(out.features), "the features")
 
 
 def zero_rows_leave_zero_rows(graph: Graph, task: Task, key: Key) -> None:
@@ -141,10 +143,22 @@ def batch_size_is_unread(graph: Graph, task: Task, batch: int, key: Key) -> None
 
 
 def rows(out: Any) -> pl.DataFrame:
-    """Return a task or prediction as a frame with its row ids and origins."""
-    table = out.table() if isinstance(out, Prediction) else out.table
+    """Return a task or prediction as a frame with its row ids and origins, lazy tensors read."""
     ids = [pl.Series("#row_id", out.row_id), pl.Series("#origin", out.origin)]
-    return table.with_columns(ids)
+    if isinstance(out, Prediction):
+        return out.table().with_columns(ids)
+    read = [_contents(name, out.tensor(name)) for name in out.tensors]
+    table: pl.DataFrame = out.table.drop(out.tensors).with_columns(*read, *ids)
+    return table
+
+
+def _contents(name: str, lazy: LazyTensor) -> pl.Series:
+    """Return what every row of a lazy column holds: dtype, shape and bits."""
+    held = [
+        f"{row.dtype}{tuple(row.shape)} ".encode() + row.contiguous().numpy().tobytes()
+        for row in materialize(lazy)
+    ]
+    return pl.Series(name, held, dtype=pl.Binary)
 
 
 def _read_part(outline: TaskType) -> tuple[Any, ...]:

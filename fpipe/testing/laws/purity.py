@@ -49,7 +49,13 @@ def applying_is_pure(graph: Graph, task: Task, key: Key) -> None:
     fitted = fit(graph, task, key=key)
     pure(lambda: apply(fitted, task), fitted, task)
     pure(lambda: predict(fitted, task), fitted, task)
-    pure(lambda: predict(fitted, task.table), fitted, task)
+    pure(lambda: predict(fitted, _columns(task)), fitted, task)
+
+
+def _columns(task: Task) -> dict[str, Any]:
+    """Return the columns of a task as new data may be given."""
+    plain = {name: task.column(name) for name in task.table.columns if name not in task.tensors}
+    return plain | {name: task.tensor(name) for name in task.tensors}
 
 
 def splitting_is_pure(graph: Graph, task: Task, key: Key) -> None:

@@ -1,0 +1,1 @@
+"""Columns of tensors that are read when they are needed."""

@@ -1,0 +1,1 @@
+"""Operators on columns of images, one for each row once it is read."""
