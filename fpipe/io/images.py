@@ -40,7 +40,8 @@ def decode(
         ValueError: the bytes are no image that can be read.
         ParameterError: the decoder is not installed.
     """
-    if jpeg_size(data, mode=mode, decoder=decoder) is None:
+    # Whoever gives memory has asked for the size.
+    if memory is None and jpeg_size(data, mode=mode, decoder=decoder) is None:
         return _by_pillow(data, mode)
     import simplejpeg  # noqa: PLC0415 - an optional extra
 

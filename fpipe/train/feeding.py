@@ -163,9 +163,7 @@ def _fixed(column: LazyColumn) -> int:
 
 def _fits(one: LazyInput, column: LazyColumn, fixed: int, *, whole: bool) -> bool:
     """Tell whether an input takes little enough memory."""
-    dtype, shape = column.source.dtype, column.shapes()[fixed]
-    for each in column.maps[:fixed]:
-        dtype = each.map.typed_as(dtype)
+    shape, dtype = column.shapes()[fixed], column.dtypes()[fixed]
     if whole:
         shape, dtype = one.size, one.dtype
     if shape is None or None in shape:

@@ -92,15 +92,16 @@ def read_together(
         return []
     rows = len(tensors[0])
     columns = [_Column(one, key, epoch) for one in tensors]
+    firsts = [next(j for j, two in enumerate(columns) if one.reads_with(two)) for one in columns]
     size = min(_at_once(one.shapes) for one in columns) if batch is None else batch
     if rows <= size:
-        parts = _group(columns, slice(0, rows), [None] * len(columns))
+        parts = _group(columns, firsts, slice(0, rows), [None] * len(columns))
         return [_in_order(part) for part in parts]
     gathered = [Gathered(rows, one.tensor.column.type, pool) for one in columns]
     for start in range(0, rows, size):
         here = slice(start, min(start + size, rows))
         memory = [whole.memory(here.stop - start) for whole in gathered]
-        for whole, part in zip(gathered, _group(columns, here, memory), strict=True):
+        for whole, part in zip(gathered, _group(columns, firsts, here, memory), strict=True):
             whole.add(_in_order(part) if isinstance(part, list) else part)
     return [whole.values() for whole in gathered]
 
@@ -148,10 +149,19 @@ def _at_once(shapes: Sequence[TensorShape]) -> int:
 
 
 def _group(
-    columns: Sequence[_Column], here: slice, memory: Sequence[Tensor | None]
+    columns: Sequence[_Column],
+    firsts: Sequence[int],
+    here: slice,
+    memory: Sequence[Tensor | None],
 ) -> list[Values]:
-    """Return some rows of all columns; memory is where they may be put."""
-    firsts = [next(j for j, two in enumerate(columns) if one.reads_with(two)) for one in columns]
+    """Return some rows of all columns.
+
+    Args:
+        columns: the columns.
+        firsts: the first column that reads the same, of each.
+        here: which rows.
+        memory: where they may be put, of each.
+    """
     raw = {first: _raw(columns[first].tensor, here) for first in sorted(set(firsts))}
     return [
         _mapped(one, here, _own(raw[first]) if firsts.count(first) > 1 else raw[first], place)
