@@ -24,7 +24,7 @@ class Bounds(NamedTuple):
 
     Args:
         size: bytes, unpacked.
-        files: how many files.
+        files: how many files and folders.
     """
 
     size: int = 4 << 30
@@ -70,15 +70,15 @@ def _fill(archive: Path, place: Path, top: str, bounds: Bounds) -> None:
     try:
         with _entries(archive) as entries:
             for entry in entries:
-                files += entry.kind == "file"
+                files += 1
                 target = place / _checked(entry, archive, top)
                 size += _write(entry, target, bounds.size - size)
                 if size > bounds.size or files > bounds.files:
                     raise _refused(
                         archive,
                         "it holds more than it may",
-                        f"at most {bounds.size} bytes in {bounds.files} files",
-                        f"more than {size} bytes in {files} files",
+                        f"at most {bounds.size} bytes in {bounds.files} files and folders",
+                        f"{size} bytes in {files} files and folders, and more",
                     )
     except (tarfile.TarError, zipfile.BadZipFile, OSError, EOFError, zlib.error) as error:
         got = f"{type(error).__name__}: {error}"
@@ -150,15 +150,18 @@ def _write(entry: _Entry, target: Path, limit: int) -> int:
 
 
 def _put(new: Path, folder: Path, aside: Path) -> None:
-    """Let a folder take the place of another one."""
-    if folder.exists():
+    """Let a folder take the place of another one; where that fails, the other one stays."""
+    replaced = folder.exists()
+    if replaced:
         os.rename(folder, aside)
     try:
         os.rename(new, folder)
     except OSError:
-        if not folder.is_dir():
-            raise
-        # Somebody else has unpacked the same archive in the meantime.
+        if folder.is_dir():
+            return  # somebody else has unpacked the same archive in the meantime
+        if replaced:
+            os.rename(aside, folder)
+        raise
 
 
 def _refused(archive: Path, what: str, expected: str, got: str) -> DataError:

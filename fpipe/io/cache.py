@@ -55,7 +55,8 @@ def fetch(url: str, digest: str, name: str, *, progress: Progress | None = None)
     """
     path = cache_folder() / name
     if not (path.is_file() and agrees(path, digest)):
-        _download(url, digest, path, progress)
+        kind, wanted = _parted(digest)
+        download(url, path, wanted, kind=kind, progress=progress)
     return path
 
 
@@ -125,6 +126,39 @@ def agrees(path: str | Path, digest: str) -> bool:
     return checksum(path, kind) == wanted
 
 
+def download(
+    url: str, path: Path, wanted: str, *, kind: str = "sha256", progress: Progress | None = None
+) -> None:
+    """Download a file, which appears as a whole or not at all.
+
+    Args:
+        url: where it is downloaded from.
+        path: where it shall stand.
+        wanted: the digits of its checksum, or the first of them where only those are published.
+        kind: of the checksum, ``"sha256"`` or ``"md5"``.
+        progress: told how far the download is.
+
+    Raises:
+        DataError: it cannot be downloaded, or what came has another checksum.
+    """
+    try:
+        with urllib.request.urlopen(url, timeout=60) as source, atomic(path) as target:
+            total = str(source.headers.get("Content-Length") or "")
+            size = int(total) if total.isdecimal() else None
+            found = _copy(source, target, size, progress, _hasher(kind))
+            if not found.startswith(wanted):
+                raise _another_file(url, f"{kind} {wanted}", f"{kind} {found}")
+    except (OSError, http.client.HTTPException) as error:
+        raise DataError(
+            f"'{path.name}' cannot be downloaded: {error}.",
+            expected=f"a file at {url}",
+            got=f"{type(error).__name__}: {error}",
+            at=str(path),
+            fix="connect to the network, or set FPIPE_DATA to a folder that holds the file",
+            url=url,
+        ) from error
+
+
 def _parted(digest: str) -> tuple[str, str]:
     """Return the kind of a checksum and its digits."""
     before, colon, after = digest.partition(":")
@@ -140,26 +174,6 @@ def _parted(digest: str) -> tuple[str, str]:
 
 def _hasher(kind: str) -> hashlib._Hash:
     return hashlib.new(kind, usedforsecurity=False)
-
-
-def _download(url: str, digest: str, path: Path, progress: Progress | None) -> None:
-    kind, wanted = _parted(digest)
-    try:
-        with urllib.request.urlopen(url, timeout=60) as source, atomic(path) as target:
-            total = str(source.headers.get("Content-Length") or "")
-            size = int(total) if total.isdecimal() else None
-            found = _copy(source, target, size, progress, _hasher(kind))
-            if found != wanted:
-                raise _another_file(url, f"{kind} {wanted}", f"{kind} {found}")
-    except (OSError, http.client.HTTPException) as error:
-        raise DataError(
-            f"'{path.name}' cannot be downloaded: {error}.",
-            expected=f"a file at {url}",
-            got=f"{type(error).__name__}: {error}",
-            at=str(path),
-            fix="connect to the network, or set FPIPE_DATA to a folder that holds the file",
-            url=url,
-        ) from error
 
 
 def _copy(

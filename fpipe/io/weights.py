@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
-import urllib.request
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -15,15 +13,13 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from fpipe.core.errors import DataError
-from fpipe.io.cache import Progress, cache_folder, checksum, data_folder
-from fpipe.io.files import atomic
+from fpipe.io.cache import Progress, cache_folder, checksum, data_folder, download
 
 ENDINGS = (".pt", ".pth", ".safetensors")
 """How the names of files of weights end."""
 
 _FOLDER = "weights"
 _NESTED = ("state_dict", "model_state_dict", "model")
-_PIECE = 1 << 20
 
 
 def weights_file(given: str) -> Path:
@@ -74,7 +70,7 @@ def fetch_weights(url: str, *, progress: Progress | None = None) -> Path:
         if path.is_file() and content(path).startswith(wanted):
             return path
     target = cache_folder() / _FOLDER / name
-    _download(url, wanted, target, progress)
+    download(url, target, wanted, progress=progress)
     return target
 
 
@@ -150,37 +146,3 @@ def _places(name: str) -> Iterator[Path]:
         yield folder / _FOLDER / name
     yield cache_folder() / _FOLDER / name
     yield Path(torch.hub.get_dir()) / "checkpoints" / name
-
-
-def _download(url: str, wanted: str, path: Path, progress: Progress | None) -> None:
-    try:
-        with urllib.request.urlopen(url, timeout=60) as source, atomic(path) as target:
-            total = source.headers.get("Content-Length")
-            digest, done = hashlib.sha256(), 0
-            while piece := source.read(_PIECE):
-                target.write(piece)
-                digest.update(piece)
-                done += len(piece)
-                if progress is not None:
-                    progress(done, None if total is None else int(total))
-            if not digest.hexdigest().startswith(wanted):
-                raise _another_file(url, wanted, digest.hexdigest())
-    except OSError as error:
-        raise DataError(
-            f"'{path.name}' cannot be downloaded: {error}.",
-            expected=f"a file at {url}",
-            got=f"{type(error).__name__}: {error}",
-            at=str(path),
-            fix=f"connect to the network, or put the file into {path.parent}",
-            url=url,
-        ) from error
-
-
-def _another_file(url: str, wanted: str, found: str) -> DataError:
-    return DataError(
-        "the downloaded file is another one than the one wanted.",
-        expected=f"sha256 {wanted}…",
-        got=f"sha256 {found}",
-        at=url,
-        fix="try again; if it stays so, the file has changed at its source",
-    )

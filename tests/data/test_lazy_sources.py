@@ -16,9 +16,9 @@ import fpipe as fp
 from fpipe.codec.fingerprint import fingerprint
 from fpipe.core.errors import DataError
 from fpipe.data.lazy import published
+from fpipe.data.lazy.content_cache import READ, ContentCache
 from fpipe.data.lazy.folders import class_folders
 from fpipe.data.lazy.idx import idx_source
-from fpipe.data.lazy.memory import READ, Memory
 from fpipe.data.lazy.published import (
     NamesInTable,
     PublishedFile,
@@ -87,11 +87,11 @@ def test_no_idx(tmp_path, data):
 # ---------------------------------------------------------------- memory
 
 
-def test_memory_is_bounded_and_keeps_what_was_used_last():
-    memory, made = Memory(100), []
+def test_a_cache_is_bounded_and_keeps_what_was_used_last():
+    cache, made = ContentCache(100), []
 
     def get(key, size):
-        return memory.get(key, lambda: (made.append(key) or key, size))
+        return cache.get(key, lambda: (made.append(key) or key, size))
 
     for key in "ababcab":  # a and b fit together, c pushes one of them out
         assert get(key, 50) == key
@@ -104,27 +104,29 @@ def test_memory_is_bounded_and_keeps_what_was_used_last():
 
 
 def test_threads_make_a_thing_once():
-    memory, made, found = Memory(), [], []
+    cache, made, found = ContentCache(), [], []
 
     def make():
         time.sleep(0.05)
         made.append(object())
         return made[-1], 1
 
-    threads = [threading.Thread(target=lambda: found.append(memory.get(1, make))) for _ in range(8)]
+    threads = [threading.Thread(target=lambda: found.append(cache.get(1, make))) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     assert len(made) == 1
     assert found == made * 8
+    assert not cache._making  # nobody waits, so no lock is kept
 
 
 def test_what_fails_is_not_kept():
-    memory = Memory()
+    cache = ContentCache()
     with pytest.raises(ZeroDivisionError):
-        memory.get("a", lambda: (1 // 0, 1))
-    assert memory.get("a", lambda: (2, 1)) == 2
+        cache.get("a", lambda: (1 // 0, 1))
+    assert cache.get("a", lambda: (2, 1)) == 2
+    assert not cache._making
 
 
 # ---------------------------------------------------------------- rows of published files

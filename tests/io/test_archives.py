@@ -171,3 +171,31 @@ def test_somebody_else_was_faster(tmp_path, monkeypatch):
     unpack(archive, tmp_path / "top")
     assert {name for name in found(tmp_path) if name != "archive"} == set(FILES)
     assert sorted(os.listdir(tmp_path)) == ["archive", "top"]
+
+
+def test_a_folder_that_cannot_be_replaced_stays(tmp_path, monkeypatch):
+    """What was there before is put back where the new one cannot take its place."""
+    (tmp_path / "top").mkdir()
+    (tmp_path / "top" / "old").write_bytes(b"42")
+    rename = os.rename
+
+    def full(source, target):
+        if os.path.basename(source) == "top" and os.path.dirname(source) != str(tmp_path):
+            raise OSError(28, "No space left on device")
+        rename(source, target)
+
+    monkeypatch.setattr(os, "rename", full)
+    with pytest.raises(OSError, match="No space left"):
+        unpack(tarred(tmp_path / "archive", FILES), tmp_path / "top")
+    assert found(tmp_path / "top") == {"old": b"42"}
+    assert sorted(os.listdir(tmp_path)) == ["archive", "top"]
+
+
+def test_too_many_folders(tmp_path):
+    with tarfile.open(tmp_path / "archive", "w") as archive:
+        for number in range(4):
+            info = tarfile.TarInfo(f"top/{number}")
+            info.type = tarfile.DIRTYPE
+            archive.addfile(info)
+    assert "more than it may" in refused(tmp_path, tmp_path / "archive", bounds=Bounds(files=3))
+    unpack(tmp_path / "archive", tmp_path / "top", bounds=Bounds(files=4))

@@ -22,7 +22,7 @@ from fpipe import tasks
 from fpipe.codec.fingerprint import fingerprint
 from fpipe.core.errors import DataError, ParameterError
 from fpipe.core.value import evolve
-from fpipe.data.lazy.memory import READ
+from fpipe.data.lazy.content_cache import READ
 from fpipe.io import registry
 from fpipe.io.published import Origin, Packed
 from fpipe.tasks.tiny_images import _CLASSES as WORDNET

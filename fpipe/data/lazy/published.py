@@ -21,9 +21,9 @@ from fpipe.core.parameter import one_of, parameter
 from fpipe.core.value import descriptor, value
 from fpipe.data.lazy.arrays import ArraySource
 from fpipe.data.lazy.cifar import cifar_batch
+from fpipe.data.lazy.content_cache import READ
 from fpipe.data.lazy.files import images_at
 from fpipe.data.lazy.idx import idx_source
-from fpipe.data.lazy.memory import READ
 from fpipe.data.lazy.source import Rows, Source, TensorShape, UnreadableError, Values
 from fpipe.io import registry
 from fpipe.io.cache import checksum, data_folder

@@ -6,9 +6,10 @@ give the same, and it is handed out to be copied from. Whatever has to make room
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
 from typing import TypeVar
 
 _T = TypeVar("_T")
@@ -17,17 +18,17 @@ LIMIT = 512 << 20
 """Bytes that are kept; a single thing may be larger, and is then alone."""
 
 
-class Memory:
+class ContentCache:
     """Things that are made when they are first asked for; those used last are kept.
 
     Args:
         limit: how many bytes are kept.
 
     Example:
-        >>> memory = Memory(100)
-        >>> memory.get("a", lambda: (1, 60)), memory.get("a", lambda: (2, 60))
+        >>> cache = ContentCache(100)
+        >>> cache.get("a", lambda: (1, 60)), cache.get("a", lambda: (2, 60))
         (1, 1)
-        >>> memory.get("b", lambda: (3, 60)), memory.get("a", lambda: (4, 60))
+        >>> cache.get("b", lambda: (3, 60)), cache.get("a", lambda: (4, 60))
         (3, 4)
     """
 
@@ -35,7 +36,7 @@ class Memory:
         self._limit = limit
         self._held: OrderedDict[Hashable, tuple[object, int]] = OrderedDict()
         self._lock = threading.Lock()
-        self._making: dict[Hashable, threading.Lock] = {}
+        self._making: dict[Hashable, tuple[threading.Lock, int]] = {}
 
     def get(self, key: Hashable, make: Callable[[], tuple[_T, int]]) -> _T:
         """Return what is kept under a key, made first where there is nothing.
@@ -46,9 +47,7 @@ class Memory:
             key: says all that the thing depends on.
             make: returns the thing and its size in bytes.
         """
-        with self._lock:
-            making = self._making.setdefault(key, threading.Lock())
-        with making:
+        with self._turn(key):
             with self._lock:
                 if key in self._held:
                     self._held.move_to_end(key)
@@ -65,10 +64,25 @@ class Memory:
         with self._lock:
             self._held.clear()
 
+    @contextlib.contextmanager
+    def _turn(self, key: Hashable) -> Iterator[None]:
+        """Let one thread at a time ask for a thing; the lock goes with the last that waits."""
+        with self._lock:
+            lock, waiting = self._making.get(key, (threading.Lock(), 0))
+            self._making[key] = (lock, waiting + 1)
+        try:
+            with lock:
+                yield
+        finally:
+            with self._lock:
+                lock, waiting = self._making.pop(key)
+                if waiting > 1:
+                    self._making[key] = (lock, waiting - 1)
+
     def _make_room(self) -> None:
         while len(self._held) > 1 and sum(size for _, size in self._held.values()) > self._limit:
             self._held.popitem(last=False)
 
 
-READ = Memory()
+READ = ContentCache()
 """What this process has read from files with a known checksum."""
