@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, ClassVar
 
 from fpipe.core.errors import DataError
@@ -17,6 +19,9 @@ from fpipe.graph.operator import operator
 from fpipe.ops.feature_selector import lazy
 from fpipe.ops.selector import Selector, as_selector
 from fpipe.ops.task_op import TaskOp
+from fpipe.train.loading import ahead
+
+_AT_ONCE = 32
 
 
 @descriptor
@@ -60,7 +65,7 @@ class DropUnreadable(TaskOp):
         del key
         task: Task = inputs[0]
         columns = (lazy() if self.columns is None else self.columns).of(task)
-        broken = unreadable(task, columns)
+        broken = unreadable(task, columns, context.resources.get("workers"))
         if len(broken) == task.n_rows and task.n_rows:
             raise DataError(
                 f"none of the {task.n_rows} rows can be read.",
@@ -76,27 +81,44 @@ class DropUnreadable(TaskOp):
         """Leave them out."""
         del key
         task: Task = inputs[0]
-        broken = unreadable(task, state.columns)
+        broken = unreadable(task, state.columns, context.resources.get("workers"))
         for position in sorted(broken):
             row = int(task.row_id[position])
             context.report({"kind": "dropped", "row": row, "reason": broken[position]})
         return (task.take([p for p in range(task.n_rows) if p not in broken]),)
 
 
-def unreadable(task: Task, columns: tuple[str, ...]) -> dict[int, str]:
-    """Return the positions of rows that cannot be read, and why."""
+def unreadable(task: Task, columns: tuple[str, ...], workers: int | None = None) -> dict[int, str]:
+    """Return the positions of rows that cannot be read, and why.
+
+    Args:
+        task: the rows.
+        columns: the lazy columns that are tried.
+        workers: how many threads read; two by default, where there are so many cores.
+    """
+    threads = min(2, os.cpu_count() or 1) if workers is None else workers
     found: dict[int, str] = {}
     for name in columns:
         tensor = task.tensor(name)
         bare: LazyTensor = evolve(tensor, column=LazyColumn(tensor.column.source))
-        for position in range(len(bare)):
-            if position in found:
-                continue
-            try:
-                materialize(bare.take([position]))
-            except DataError as error:
-                found[position] = f"{error.at or name}: {error.got}"
+        left = [position for position in range(len(bare)) if position not in found]
+        groups = (left[start : start + _AT_ONCE] for start in range(0, len(left), _AT_ONCE))
+        for broken in ahead((partial(_broken, bare, name, group) for group in groups), threads):
+            found |= broken
     return found
+
+
+def _broken(bare: LazyTensor, name: str, group: list[int]) -> dict[int, str]:
+    """Return which rows of a group cannot be read; most groups can be read at once."""
+    try:
+        materialize(bare.take(group))
+    except DataError as error:
+        if len(group) == 1:
+            return {group[0]: f"{error.at or name}: {error.got}"}
+    else:
+        return {}
+    alone = (_broken(bare, name, [position]) for position in group)
+    return {position: reason for one in alone for position, reason in one.items()}
 
 
 drop_unreadable = operator(DropUnreadable)

@@ -340,3 +340,28 @@ def test_class_folders(tmp_path):
     (tmp_path / "f" / "empty").mkdir()
     with pytest.raises(DataError, match="the class 'empty' has no images"):
         class_folders(tmp_path / "f")
+
+
+def touched(root, *names):
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(b"")
+    return root
+
+
+@pytest.mark.parametrize("parts", [("train", "val"), ("test", "Training"), ("train",)])
+def test_parts_of_a_data_set_are_no_classes(tmp_path, parts):
+    root = touched(
+        tmp_path / "set", *(f"{part}/{one}/1.png" for part in parts for one in ("cat", "dog"))
+    )
+    with pytest.raises(DataError, match="are parts of a data set, not classes") as caught:
+        class_folders(root)
+    assert f"fp.tasks.image_folder('{root / max(parts, key=len)}')" in caught.value.fix
+
+
+def test_classes_may_be_called_as_they_like(tmp_path):
+    """Only folders of folders are taken for parts, and only where all are called so."""
+    root = touched(tmp_path / "a", "test/1.png", "train/2.png")
+    assert set(class_folders(root)) == {"test", "train"}
+    root = touched(tmp_path / "b", "train/steam/1.png", "plane/jet/2.png")
+    assert set(class_folders(root)) == {"train", "plane"}

@@ -1,5 +1,7 @@
 """A part of the training rows, and rows that cannot be read."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -64,6 +66,30 @@ def test_rows_that_cannot_be_read_are_left_out_and_told(broken):
     assert [event["row"] for event in told if event["kind"] == "dropped"] == [2, 4]
     assert fp.fit(ops.drop_unreadable(), broken, key=fp.key(1)) == fitted
     assert fp.apply(fitted, broken.take([4, 3])).row_id.tolist() == [3]
+
+
+@pytest.mark.parametrize("workers", [None, 0, 3])
+def test_rows_are_left_out_whoever_reads_them(tmp_path, workers):
+    """Groups of rows are read at once, and a group with a broken row is searched through."""
+    for i in range(75):
+        Image.fromarray(np.full((4, 5, 3), i, np.uint8)).save(tmp_path / f"{i}.png")
+    broken = {0, 33, 34, 74}
+    for i in broken:
+        (tmp_path / f"{i}.png").write_bytes(b"no image")
+    paths = [tmp_path / f"{i}.png" for i in range(75)]
+    other = fp.image_files([*paths[:10], tmp_path / "none.png", *paths[11:]])
+    columns = {"image": fp.image_files(paths), "other": other, "y": range(75)}
+    task = fp.regression(columns, "y")
+    fitted, out = fp.run(ops.drop_unreadable(), task, key=fp.key(1), workers=workers)
+    assert out.row_id.tolist() == sorted(set(range(75)) - broken - {10})
+    told = dict(fitted.state("drop_unreadable").rows)
+    assert {row: Path(reason.split(": ")[0]).name for row, reason in told.items()} == {
+        0: "0.png",
+        10: "none.png",
+        33: "33.png",
+        34: "34.png",
+        74: "74.png",
+    }
 
 
 def test_nothing_that_can_be_read(broken):
