@@ -11,10 +11,10 @@ from torch import Tensor
 from fpipe.core.errors import SchemaError
 from fpipe.core.parameter import REQUIRED, Check, parameter
 from fpipe.core.tree import within
-from fpipe.core.value import descriptor, evolve
+from fpipe.core.value import descriptor
 from fpipe.data.lazy.source import TensorShape
-from fpipe.graph.graph import Graph
 from fpipe.graph.operator import operator
+from fpipe.ops.images.chain import as_step, is_step
 from fpipe.ops.images.drawing import below, shuffled
 from fpipe.ops.images.tensor_op import Draws, TensorOp, one_shape
 from fpipe.ops.lazy_op import Augmentation, LazyOp
@@ -22,26 +22,17 @@ from fpipe.ops.lazy_op import Augmentation, LazyOp
 _T = TypeVar("_T", bound=Hashable)
 
 
-def _bare(given: Any) -> Any:
-    """Return the operator of a graph of one; it needs no id where it stands now."""
-    alone = isinstance(given, Graph) and len(given.nodes) == 1
-    op = given.nodes[0].op if alone else given
-    return evolve(op, id=None) if isinstance(op, LazyOp) else given
-
-
 def _steps(given: Any) -> Any:
-    return tuple(map(_bare, given)) if isinstance(given, list | tuple) else given
+    return tuple(map(as_step, given)) if isinstance(given, list | tuple) else given
 
 
 def _is_step(x: Any) -> bool:
-    if not isinstance(x, LazyOp) or x != x.bare():
-        return False
-    return not any(part is REQUIRED for part in within(x))
+    return is_step(x) and not any(part is REQUIRED for part in within(x))
 
 
 _STEPS = Check(
-    "a sequence of one or more operators on lazy tensors, such as ops.augment_hflip(), with all "
-    "that they require and no columns, stages or stream of their own",
+    "a sequence of one or more operators on lazy tensors, such as ops.augment_hflip(), or chains "
+    "of them, with all that they require and no columns, stages or stream of their own",
     lambda x: isinstance(x, tuple) and bool(x) and all(map(_is_step, x)),
 )
 
@@ -51,7 +42,7 @@ class RandomChoice(TensorOp, Augmentation):
     """Let one of several operators work on every row, all equally likely.
 
     Args:
-        transforms: the operators.
+        transforms: the operators; a chain of them, ``a >> b``, counts as one.
 
     Raises:
         SchemaError: some of them change the dtype and others do not.
@@ -98,7 +89,7 @@ class RandomOrder(TensorOp, Augmentation):
     """Let several operators work on every row, one after the other, all orders equally likely.
 
     Args:
-        transforms: the operators.
+        transforms: the operators; a chain of them, ``a >> b``, stays together.
 
     Raises:
         SchemaError: the dtype depends on their order.

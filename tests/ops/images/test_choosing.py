@@ -58,6 +58,29 @@ def test_draws_are_enough(op_of):
     assert op_of(ops.augment_random_order([ops.augment_random_crop(2)] * 2)).draws == 6
 
 
+def test_chains_stay_together(op_of):
+    """A chain counts as one choice, and as one step of an order; each part has its own numbers."""
+    chain = ADD[0] >> ADD[1]
+    choice = outcomes(ops.augment_random_choice([chain, ADD[2]]), op_of)
+    assert set(choice) == {9.0, -2.0}
+    assert 240 < choice.count(9.0) < 360
+    order = outcomes(ops.augment_random_order([chain, ADD[2]]), op_of)
+    assert set(order) == {-9.0, -3.0}
+    keep = ops.trafo_map(lambda x, u: torch.cat([x, torch.tensor(u)]), draws=1)
+    two = ops.trafo_map(lambda x, u: torch.cat([x, torch.tensor(u)]), draws=2)
+    op = op_of(ops.augment_random_choice([keep >> two >> keep]))
+    u = fp.key(0).row_uniforms(np.arange(1), op.draws)[0]
+    assert op.row(torch.empty(0, dtype=torch.float64), u).tolist() == list(u[1:])
+
+
+def test_chains_foretell_shape_and_dtype(op_of):
+    small = ops.trafo_resize((5, 7)) >> ops.trafo_to_float()
+    op = op_of(ops.augment_random_choice([small]))
+    assert op.shaped((3, 9, 9)) == (3, 5, 7)
+    assert op.typed_as(torch.uint8) == torch.float32
+    assert op.row(torch.zeros(3, 9, 9, dtype=torch.uint8), np.zeros(1)).shape == (3, 5, 7)
+
+
 def test_forms(op_of):
     """Graphs of one operator, operators, lists and tuples; ids do not count."""
     flip, crop = ops.augment_hflip(id="flip"), ops.augment_random_crop(2)

@@ -111,11 +111,13 @@ CASES = {
     "augment_random_choice": [
         ops.augment_random_choice(FEW),
         ops.augment_random_choice([ops.trafo_resize(5), ops.trafo_pad(2), ops.augment_rotate(5)]),
+        ops.augment_random_choice([ops.trafo_pad(2) >> ops.augment_random_crop(4), FEW[0]]),
         ops.augment_random_choice([ops.augment_random_choice(FEW), ops.augment_random_order(FEW)]),
     ],
     "augment_random_order": [
         ops.augment_random_order(FEW),
         ops.augment_random_order([ops.trafo_pad(2), ops.augment_random_crop(4)]),
+        ops.augment_random_order([ops.trafo_pad(2) >> ops.augment_random_crop(4), FEW[0]]),
     ],
     "augment_auto_augment": [
         ops.augment_auto_augment(),
