@@ -9,7 +9,10 @@ from numpy.typing import NDArray
 from pyrsistent import PMap, pmap
 
 from fpipe.codec.fingerprint import fingerprint
+from fpipe.core.code import Opaque
+from fpipe.core.errors import CodecError
 from fpipe.core.key import Key
+from fpipe.core.tree import within
 from fpipe.core.value import value
 from fpipe.data.task import Task
 from fpipe.graph.graph import Graph
@@ -57,11 +60,14 @@ def recorded(
         requests: what is asked of training.
 
     Raises:
-        CodecError: the data hold something that has no fingerprint.
+        CodecError: the data hold something that has no fingerprint, such as a lazy column that is
+            read by code.
     """
     tasks = [one for one in entering if isinstance(one, Task)]
     valid = [one.valid for one in tasks if one.valid is not None]
     bare = tuple(one.with_valid(None) if isinstance(one, Task) else one for one in entering)
+    for one in (*tasks, *valid):
+        _check_columns(one)
     return RunRecord(
         graph=graph,
         key=key,
@@ -77,6 +83,21 @@ def recorded(
         ),
         content=pmap({f"input {i}": _told(one) for i, one in enumerate(bare)}),
     )
+
+
+def _check_columns(task: Task) -> None:
+    """Raise CodecError where a lazy column is read by code, which no other process could find."""
+    for name, column in task.tensors.items():
+        code = next((part for part in within(column) if isinstance(part, Opaque)), None)
+        if code is not None:
+            raise CodecError(
+                f"the lazy column '{name}' is read by {code.name}, which cannot be written down.",
+                expected="columns that are known by their content, so that a run can go on later",
+                got=f"code that equals only itself ({type(column.source).__name__})",
+                at=f"column '{name}'",
+                fix="name functions in an importable module; read a data set once, "
+                f"fp.lazy(fp.materialize(task.tensor('{name}'))), or fit without a CheckpointSink",
+            )
 
 
 def _told(entering: Any) -> Any:

@@ -520,6 +520,34 @@ def test_a_lambda_cannot_be_kept(tmp_path):
     assert not (tmp_path / "run.fpipe").exists()
 
 
+class Rows(torch.utils.data.Dataset):
+    def __len__(self):
+        return 20
+
+    def __getitem__(self, row):
+        return torch.full((4,), float(row))
+
+
+def test_rows_that_code_reads_cannot_be_kept(tmp_path):
+    """The error names the column and says how the run can be kept; saying so works."""
+    graph = nn.ingress_tensor() >> nn.head() >> nn.loss("mse") >> nn.optimizer("adam")
+    graph = graph >> nn.model(epochs=1)
+    columns = {"scan": fp.lazy(Rows(), shape=(4,)), "x": range(20), "y": range(20)}
+    task = fp.regression(columns, "y", features=["scan"])
+    with pytest.raises(CodecError, match="the lazy column 'scan' is read by Rows") as caught:
+        fp.fit(graph, task, key=KEY, sinks=[fp.CheckpointSink(tmp_path / "a")])
+    assert caught.value.at == "column 'scan'"
+    assert "fp.lazy(fp.materialize(task.tensor('scan')))" in caught.value.fix
+    mapped = {**columns, "scan": fp.lazy(np.ones((20, 4))).map(lambda x: x.float())}
+    with pytest.raises(CodecError, match="is read by <lambda>"):
+        task = fp.regression(mapped, "y", features=["scan"])
+        fp.fit(graph, task, key=KEY, sinks=[fp.CheckpointSink(tmp_path / "b")])
+    read = {**columns, "scan": fp.lazy(fp.materialize(columns["scan"]))}
+    task = fp.regression(read, "y", features=["scan"])
+    whole = fp.fit(graph, task, key=KEY, sinks=[fp.CheckpointSink(tmp_path / "c")])
+    assert fp.resume(graph, task, tmp_path / "c") == whole
+
+
 def test_a_resampling_has_many_fits(tmp_path):
     with pytest.raises(ParameterError, match="keeps one fit"):
         fp.resample(a_graph(1), a_task(), fp.cv(2), key=KEY, sinks=[fp.CheckpointSink(tmp_path)])
