@@ -49,28 +49,18 @@ class ListSource(Source):
 
     Args:
         tensors: the rows.
-        row_shape: what they have in common.
-        row_dtype: the dtype of every row.
+        shape: what they have in common.
+        dtype: the dtype of every row.
     """
 
     tensors: tuple[Tensor, ...]
-    row_shape: TensorShape
-    row_dtype: torch.dtype
+    shape: TensorShape
+    dtype: torch.dtype
 
     @property
     def rows(self) -> int:
         """Number of rows."""
         return len(self.tensors)
-
-    @property
-    def shape(self) -> TensorShape:
-        """What the rows have in common."""
-        return self.row_shape
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """The dtype of every row."""
-        return self.row_dtype
 
     def read(self, positions: Rows) -> Values:
         """Copy some rows."""

@@ -51,33 +51,18 @@ class DatasetSource(Source):
     Args:
         dataset: anything with ``__len__`` and ``__getitem__``.
         element: which part of an item: a position, a key, or None for an item that is a tensor.
-        size: number of rows.
-        row_shape: the shape of a row; None where rows differ or it is not known.
-        row_dtype: the dtype.
+        rows: number of rows.
+        shape: the shape of a row; None where rows differ or it is not known.
+        dtype: the dtype.
         turn: lets one thread ask at a time; data sets often read from one open file.
     """
 
     dataset: Opaque
     element: int | str | None
-    size: int
-    row_shape: TensorShape
-    row_dtype: torch.dtype
+    rows: int
+    shape: TensorShape
+    dtype: torch.dtype
     turn: Any = label(factory=Turn)
-
-    @property
-    def rows(self) -> int:
-        """Number of rows."""
-        return self.size
-
-    @property
-    def shape(self) -> TensorShape:
-        """The shape that was given, or that of the first row."""
-        return self.row_shape
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """The dtype of the first row."""
-        return self.row_dtype
 
     def read(self, positions: Rows) -> Values:
         """Ask the data set for some rows."""

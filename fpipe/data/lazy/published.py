@@ -105,36 +105,26 @@ class PublishedRows(Source):
 
     Args:
         files: the files.
-        row_shape: the shape of a row.
+        shape: the shape of a row.
         form: how they are written, ``"idx"`` or ``"cifar"``.
-        row_dtype: the dtype.
+        dtype: the dtype.
     """
 
     files: tuple[PublishedFile, ...]
-    row_shape: tuple[int, ...]
+    shape: tuple[int, ...]
     form: str = parameter(default="idx", check=one_of("idx", "cifar"))
-    row_dtype: torch.dtype = torch.uint8
+    dtype: torch.dtype = torch.uint8
 
     @property
     def rows(self) -> int:
         """The rows of all files."""
         return sum(file.rows for file in self.files)
 
-    @property
-    def shape(self) -> TensorShape:
-        """The shape that is promised."""
-        return self.row_shape
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """The dtype that is promised."""
-        return self.row_dtype
-
     def read(self, positions: Rows) -> Values:
         """Look some rows up."""
         ends = np.cumsum([file.rows for file in self.files])
         which = np.searchsorted(ends, positions, side="right")
-        read = torch.empty((len(positions), *self.row_shape), dtype=self.row_dtype)
+        read = torch.empty((len(positions), *self.shape), dtype=self.dtype)
         for one in np.unique(which).tolist():
             places = np.flatnonzero(which == one)
             local = torch.from_numpy(positions[places] - (ends[one] - self.files[one].rows))
@@ -143,10 +133,10 @@ class PublishedRows(Source):
 
     def _array(self, file: PublishedFile) -> Tensor:
         found = arrays_in(file, self.form)["data"]
-        wanted = torch.Size((file.rows, *self.row_shape))
-        if found.numel() != wanted.numel() or found.dtype != self.row_dtype:
+        wanted = torch.Size((file.rows, *self.shape))
+        if found.numel() != wanted.numel() or found.dtype != self.dtype:
             came = f"{list(found.shape)} {found.dtype}"
-            _broken_promise(file.path, f"{list(wanted)} {self.row_dtype}", came)
+            _broken_promise(file.path, f"{list(wanted)} {self.dtype}", came)
         return found.reshape(wanted)
 
 
