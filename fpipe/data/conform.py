@@ -108,13 +108,13 @@ def _check_present(table: pl.DataFrame, outline: TaskType) -> None:
             "are missing in the new data.",
             expected=", ".join(outline.features[:12]),
             got=f"columns {', '.join(table.columns[:12])}; missing {', '.join(absent[:12])}",
-            fix=_absent_fix(absent[0], table.columns),
+            fix=_absent_fix(absent[0], [n for n in table.columns if n not in outline.features]),
             missing=tuple(absent),
         )
 
 
-def _absent_fix(name: str, present: list[str]) -> str:
-    close = nearest(name, present)
+def _absent_fix(name: str, others: list[str]) -> str:
+    close = nearest(name, others)
     return f"rename '{close}' to '{name}'" if close else f"add the column '{name}'"
 
 
@@ -189,4 +189,6 @@ def _has_levels(series: pl.Series) -> bool:
 
 
 def _shown(dtype: pl.DataType) -> str:
+    if is_lazy(dtype):
+        return "lazy tensors"
     return "Enum" if isinstance(dtype, pl.Enum) else str(dtype)

@@ -101,7 +101,9 @@ def regression(
             f"the target '{target}' of a regression has the type {truth.dtype}.",
             expected="numbers",
             got=str(truth.dtype),
-            fix="use fp.classification for classes",
+            fix="a target is one number for each row, not a tensor; reduce it to one first"
+            if truth.dtype.is_nested()
+            else "use fp.classification for classes",
         )
     numbers = truth.cast(pl.Float64)
     if not bool(numbers.is_finite().all()):

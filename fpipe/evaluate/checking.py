@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from fpipe.core.errors import FpipeError
 from fpipe.core.key import Key
 from fpipe.core.value import value
 from fpipe.data.task import Task
@@ -99,7 +100,12 @@ def check(graph: Joinable, task: Any) -> Report:
         check_complete_graph(whole.ports, (), task)
     unset = missing(whole)
     types = tuple(map(outline, given))
-    _, found = infer_graph(whole, types, key=Key(0), context=Context())
+    try:
+        _, found = infer_graph(whole, types, key=Key(0), context=Context())
+    except FpipeError as error:
+        if unset:  # what is not set may be all that is wrong
+            error.fix = f"set {', '.join(unset)} first" + (f"; {error.fix}" if error.fix else "")
+        raise
     rows = tuple(_row(one.path, one.op, one.types) for one in found)
     return Report(rows, unset)
 

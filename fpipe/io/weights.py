@@ -130,7 +130,8 @@ def _unreadable(path: Path, error: Exception) -> DataError:
 
 
 def _first_line(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), "")[:200]
+    text = re.sub(r"\x1b\[[0-9;]*m", "", str(error))  # torch writes some words in bold
+    return next(iter(text.splitlines()), "")[:200]
 
 
 @lru_cache(maxsize=64)

@@ -55,11 +55,18 @@ def check_complete(table: pl.DataFrame, columns: tuple[str, ...]) -> None:
                 f"column '{name}' has {int(bad.sum())} missing or infinite values at the ingress.",
                 expected="a level in every row" if levels else "a finite number in every row",
                 got=f"{series[row]} in row {row}",
-                fix=f"put ops.impute_{'mode' if levels else 'median'}() (or another imputer) "
-                "before the ingress",
+                fix=_imputer(name, levels=levels),
                 column=name,
                 row=row,
             )
+
+
+def _imputer(name: str, *, levels: bool) -> str:
+    """Return what to do against missing values; a name with a dot may be a level's own column."""
+    kind = "mode" if levels else "median"
+    fix = f"put ops.impute_{kind}() (or another imputer) before the ingress"
+    encoded = "." in name and not levels
+    return f"{fix}; of levels, ops.impute_oor() before ops.one_hot()" if encoded else fix
 
 
 def with_levels(table: pl.DataFrame, captured: tuple[tuple[str, pl.DataType], ...]) -> pl.DataFrame:

@@ -213,8 +213,9 @@ class IngressTensor(IngressOp):
             must be given where the shape of lazy tensors is not known, as after reading files.
 
     Raises:
-        SchemaError: there is not exactly one feature, it holds no tensors, or tensors of
-            another shape; or lazy tensors have one shape while fitting and another one later.
+        SchemaError: there is not exactly one feature, it holds no tensors, tensors of another
+            shape, or pixels from 0 to 255 (uint8); or lazy tensors have one shape while fitting
+            and another one later.
         DataError: a number is missing or infinite.
 
     Example:
@@ -247,12 +248,12 @@ class IngressTensor(IngressOp):
         self._check_all(
             task, lambda t: _is_tensor(t) or is_lazy(t), "tensors of one shape (pl.Array)", fix
         )
-        if is_lazy(task.dtype(task.features[0])):
-            check_lazy_shape(self.name, task.features[0], _lazy_type(task), self.shape)
-            return
-        found = _tensor_shape(task.dtype(task.features[0]))
-        if self.shape is not None and found != self.shape:
-            raise other_shape(self.name, task.features[0], self.shape, found)
+        (name,) = task.features
+        if is_lazy(task.dtype(name)):
+            check_lazy_shape(self.name, name, _lazy_type(task), self.shape)
+        elif self.shape not in (None, found := _tensor_shape(task.dtype(name))):
+            raise other_shape(self.name, name, self.shape, found)
+        _check_scaled(task)
 
     def captured(self, task: View) -> Captured:
         """Return the column; of a lazy one, as the type of the tensors that will be read."""
@@ -287,6 +288,25 @@ ingress_categorical = operator(IngressCategorical)
 ingress_tensor = operator(IngressTensor)
 
 
+def _check_scaled(task: View) -> None:
+    """Raise SchemaError where pixels from 0 to 255 would enter a network as they are."""
+    (name,) = task.features
+    dtype = task.dtype(name)
+    pixels = _lazy_type(task).dtype == torch.uint8 if is_lazy(dtype) else None
+    if pixels is None:
+        pixels = element_type(dtype) == pl.UInt8
+    if pixels:
+        array = "" if is_lazy(dtype) else f"make '{name}' lazy, fp.lazy(array), and "
+        raise SchemaError(
+            f"the tensors in '{name}' are uint8, and networks compute with floating numbers.",
+            expected="floating numbers, such as pixels from 0 to 1",
+            got="whole numbers from 0 to 255",
+            fix=f"{array}put ops.trafo_to_float() before it, which divides by 255; "
+            "ops.trafo_to_float(scale=False) keeps the numbers",
+            column=name,
+        )
+
+
 def _check_alike(name: str, found: pl.DataType, dtype: pl.DataType) -> None:
     """Raise SchemaError where tensors have another shape than at fit."""
     if not _is_tensor(found) or _tensor_shape(found) != _tensor_shape(dtype):
@@ -312,12 +332,14 @@ def _remedy(dtype: pl.DataType) -> str:
     """Return how a feature of a type that cannot enter may be brought in, as a beginning."""
     if isinstance(dtype, pl.Enum):
         return "encode them first with ops.one_hot(), or "
-    if isinstance(dtype, pl.Array):
+    if isinstance(dtype, pl.Array) or is_lazy(dtype):
         return "let tensors in by nn.ingress_tensor(), or "
     return ""
 
 
 def _kind(dtype: pl.DataType) -> str:
+    if is_lazy(dtype):
+        return "lazy tensors"
     return "Enum" if isinstance(dtype, pl.Enum) else str(dtype)
 
 

@@ -47,13 +47,24 @@ def check_lazy_shape(
                 f"the shape of the lazy tensors in '{column}' is not known before they are read.",
                 expected="a known shape where they enter the network",
                 got=sizes_text(found),
-                fix=f"nn.{what}(shape=(3, 224, 224)), or ops.trafo_resize((224, 224)) before",
+                fix=_known_by(what, found),
                 column=column,
             )
         if wanted is not None and not _may_be(found, wanted):
             raise other_shape(what, column, wanted, found)
     if known.shape != known.later and _is_known(known.shape) and _is_known(known.later):
         raise _two_shapes(column, known)
+
+
+def _known_by(what: str, found: TensorShape) -> str:
+    """Return how the sizes that are not known can be told."""
+    if found is None:
+        before = "fp.lazy(data, shape=...), ops.trafo_map(f, shape=...)"
+        return f"nn.{what}(shape=...), or tell it before: {before}"
+    if len(found) == 3 and None in found[1:]:
+        return f"ops.trafo_resize((224, 224)), height and width, before, or nn.{what}(shape=...)"
+    channels = (3, *[None] * (len(found) - 1))
+    return f"tell it where they come from, fp.lazy(data, shape={channels}), or nn.{what}(shape=...)"
 
 
 def other_shape(

@@ -20,6 +20,7 @@ from fpipe.core.parameter import (
     text,
     tuple_of,
 )
+from fpipe.core.tree import items
 from fpipe.core.value import descriptor, evolve, value
 from fpipe.data.kind import Classification
 from fpipe.data.prediction import Prediction
@@ -79,9 +80,9 @@ class TrainedModel:
         return f"TrainedModel ({self.network.count():,} parameters, {self.state!r})"
 
     @property
-    def history(self) -> tuple[PMap[str, float], ...]:
-        """One map of figures per epoch: ``epoch``, ``train.loss``, ``valid.…``."""
-        return self.state.history
+    def history(self) -> tuple[dict[str, float], ...]:
+        """One row of figures per epoch: ``epoch``, then ``train.loss``, ``valid.…`` by name."""
+        return tuple({"epoch": row["epoch"], **dict(items(row))} for row in self.state.history)
 
     @property
     def callbacks(self) -> PMap[str, Any]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+import polars as pl
 import torch
 
 from fpipe.core.errors import FpipeError, SchemaError
@@ -38,7 +39,8 @@ class LazyOp(TaskOp, Map):
             validation rows and new data, or ``"both"``.
         columns: the lazy columns; all by default. One operator draws the same for all of them.
         stream: a name under which operators of one graph share their draws, such as those on an
-            image and on its mask; by default each draws for itself.
+            image and on its mask; by default each draws for itself. Draws are shared in the order
+            in which they are taken, so these operators must take as many in the same places.
     """
 
     stages: str = parameter(default="both", check=one_of(*STAGES), kw_only=True)
@@ -61,18 +63,13 @@ class LazyOp(TaskOp, Map):
         """Return the lazy columns to work on.
 
         Raises:
-            SchemaError: a column that was asked for holds no lazy tensors.
+            SchemaError: there is none, or a column that was asked for holds no lazy tensors.
         """
         names = (lazy() if self.columns is None else self.columns).of(task)
         wrong = [name for name in names if not is_lazy(task.dtype(name))]
-        if wrong:
-            raise SchemaError(
-                f"{self.name} works on lazy tensors, and '{wrong[0]}' is {task.dtype(wrong[0])}.",
-                expected="columns of lazy tensors",
-                got=", ".join(f"{name}: {task.dtype(name)}" for name in wrong[:6]),
-                fix=f"ops.{self.name}(columns=ops.lazy())",
-                columns=tuple(wrong),
-            )
+        later = isinstance(task, TaskType) and task.open
+        if wrong or not (names or later):
+            raise _not_lazy(self.name, task, wrong)
         return names
 
     def learn(self, task: Task, key: Key) -> tuple[str, ...]:
@@ -144,6 +141,26 @@ class LazyOp(TaskOp, Map):
         if self.stream is None:
             return key
         return Key(key.seed, (*key.path[:-1], "stream", self.stream))
+
+
+def _not_lazy(what: str, task: View, wrong: Sequence[str]) -> SchemaError:
+    """Return the error for columns that hold no lazy tensors, or for a task without any."""
+    seen = wrong or task.features
+    arrays = [name for name in seen if isinstance(task.dtype(name), pl.Array)]
+    if arrays:
+        fix = f"make '{arrays[0]}' a lazy column: fp.lazy(array) in place of the array"
+    elif wrong:
+        fix = f"ops.{what}(columns=ops.lazy())"
+    else:
+        fix = "bring tensors in by fp.lazy(array) or fp.image_files(paths), or leave it out"
+    kind = f"'{wrong[0]}' is {task.dtype(wrong[0])}" if wrong else "no feature holds any"
+    return SchemaError(
+        f"{what} works on lazy tensors, and {kind}.",
+        expected="columns of lazy tensors",
+        got=", ".join(f"{name}: {task.dtype(name)}" for name in seen[:6]) or "no features",
+        fix=fix,
+        columns=tuple(seen),
+    )
 
 
 @descriptor

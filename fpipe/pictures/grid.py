@@ -20,44 +20,61 @@ ROWS, EPOCHS, SIDE = 4, 4, 4
 
 _CHANNELS = (1, 3)
 _LONGEST = 18
+_FEW = 32
+"""Pixels of uint8 that are all below it are no brightnesses but numbers of classes: a mask."""
 
 
 def images(task: Any, *, title: str | None = None) -> Figure:
     """Draw the first images of a task, with the target above each.
 
     Where something is drawn for each image (an augmentation), every image is shown as it is in
-    the first four epochs, side by side.
+    the first four epochs, side by side; in two epochs where there are several columns of images,
+    such as images and their masks, which stand beside each other.
 
     Args:
-        task: a task with a lazy column of images, ``[channels, height, width]`` with 1 or 3
-            channels; the first such column is shown. Floats that are not all from 0 to 1, such
-            as normalised ones, are brought there together.
+        task: a task with lazy columns of images, ``[channels, height, width]`` with 1 or 3
+            channels. Floats that are not all from 0 to 1, such as normalised ones, are brought
+            there together, and so are small whole numbers, such as those of a mask.
         title: a title to show.
 
     Raises:
         ParameterError: the value is no task, or has no images.
         DataError: the task has no rows, or an image cannot be read.
     """
-    lazy = _images_of(task)
-    drawn = any(link.map.draws for link in lazy.column.maps)
-    across, count = (EPOCHS, ROWS) if drawn else (SIDE, SIDE * SIDE)
-    chosen = lazy.take(range(min(count, len(lazy))))
-    words = _words(task, len(chosen))
-    if drawn:
-        epochs = [list(materialize(chosen, epoch=epoch)) for epoch in range(1, EPOCHS + 1)]
-        shown = [one for row in zip(*epochs, strict=True) for one in row]
-        words = [f"{word}, epoch {e + 1}" for word in words for e in range(EPOCHS)]
-    else:
-        shown = list(materialize(chosen))
-    figure, panels = canvas(len(shown), columns=across, width=1.7, height=1.9)
-    low, high = _range(shown)
-    for axes, image, word in zip(panels, shown, words, strict=True):
-        _show(axes, _pixels(image, low, high), word)
+    columns = _images_of(task)
+    drawn = any(link.map.draws for lazy in columns.values() for link in lazy.column.maps)
+    across = max(1, SIDE // len(columns))
+    epochs = range(1, across + 1) if drawn else range(1)
+    count = min(ROWS if drawn else SIDE * across, task.n_rows)
+    shown = [_read(lazy, count, epochs) for lazy in columns.values()]
+    words = _words(task, count)
+    several = len(columns) > 1
+    figure, panels = canvas(
+        count * len(epochs) * len(columns),
+        columns=across * len(columns),
+        width=1.7,
+        height=2.05 if several else 1.9,
+    )
+    ranges = [_range(read) for read in shown]
+    for place, axes in enumerate(panels):
+        which, column = divmod(place, len(columns))
+        row, epoch = divmod(which, len(epochs))
+        word = f"{words[row]}, epoch {epochs[epoch]}" if drawn else words[row]
+        below = f"\n{list(columns)[column]}" if several else ""
+        image = shown[column][which]
+        _show(axes, _pixels(image, *ranges[column]), word + below)
     figure.suptitle(title or task.name, fontsize=11, color=INK)
     return figure
 
 
-def _images_of(task: Any) -> LazyTensor:
+def _read(lazy: LazyTensor, count: int, epochs: range) -> list[Tensor]:
+    """Return the first images, each in all epochs before the next one."""
+    read = [list(materialize(lazy.take(range(count)), epoch=epoch)) for epoch in epochs]
+    return [one for row in zip(*read, strict=True) for one in row]
+
+
+def _images_of(task: Any) -> dict[str, LazyTensor]:
+    """Return the columns of images, in the order of the task's columns."""
     if not isinstance(task, Task):
         raise ParameterError(
             f"the images of a {type(task).__name__} cannot be shown.",
@@ -65,32 +82,39 @@ def _images_of(task: Any) -> LazyTensor:
             got=type(task).__name__,
             fix="pass a task, such as fp.transform(augmentations, task, key=key) returns",
         )
-    for name in task.tensors:
-        lazy = task.tensor(name)
-        if lazy.shape is None or (len(lazy.shape) == 3 and lazy.shape[0] in (None, *_CHANNELS)):
-            if not len(lazy):
-                raise DataError("the task has no rows.", expected="one or more rows", got="0 rows")
-            return lazy
-    raise ParameterError(
-        f"the task '{task.name}' has no images.",
-        expected="a lazy column of [1 or 3, height, width]",
-        got=", ".join(f"{name}: {task.tensor(name)}" for name in task.tensors) or "no lazy column",
-        fix="show the task before its images are reshaped",
-    )
+    lazy = {name: task.tensor(name) for name in task.schema if name in task.tensors}
+    found = {name: one for name, one in lazy.items() if _may_be_images(one)}
+    if not found:
+        raise ParameterError(
+            f"the task '{task.name}' has no images.",
+            expected="a lazy column of [1 or 3, height, width]",
+            got=", ".join(f"{name}: {one}" for name, one in lazy.items()) or "no lazy column",
+            fix="show the task before its images are reshaped",
+        )
+    if not task.n_rows:
+        raise DataError("the task has no rows.", expected="one or more rows", got="0 rows")
+    return found
+
+
+def _may_be_images(lazy: LazyTensor) -> bool:
+    shape = lazy.shape
+    return shape is None or (len(shape) == 3 and shape[0] in (None, *_CHANNELS))
 
 
 def _words(task: Task, count: int) -> list[str]:
     """Return what stands above each image: the target, or the row's id where there is none."""
     if task.target is None:
         return [f"row {number}" for number in task.row_id[:count]]
-    told = ["?" if x is None else f"{x}" for x in task.column(task.target).head(count).to_list()]
+    values = task.column(task.target).head(count).to_list()
+    told = ["?" if x is None else f"{x:.4g}" if isinstance(x, float) else f"{x}" for x in values]
     return [word if len(word) <= _LONGEST else word[: _LONGEST - 1] + "…" for word in told]
 
 
 def _range(shown: list[Tensor]) -> tuple[float, float]:
     """Return what is black and what is white."""
     if all(one.dtype == torch.uint8 for one in shown):
-        return 0.0, 255.0
+        brightest = max((int(one.max()) for one in shown if one.numel()), default=255)
+        return 0.0, 255.0 if brightest >= _FEW else max(1.0, float(brightest))
     numbers = [one.to(torch.float32) for one in shown if one.numel()]
     low = min((float(one.min()) for one in numbers), default=0.0)
     high = max((float(one.max()) for one in numbers), default=1.0)

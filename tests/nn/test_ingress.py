@@ -20,7 +20,7 @@ TABLE = pl.DataFrame(
 )
 TASK = fp.regression(TABLE, "y")
 CATEGORICAL = ops.select(ops.categorical()) >> nn.ingress_categorical()
-IMAGES = np.arange(5 * 2 * 3, dtype=np.uint8).reshape(5, 2, 3)
+IMAGES = np.arange(5 * 2 * 3, dtype=np.int16).reshape(5, 2, 3)
 PICTURES = fp.regression({"image": IMAGES, "y": range(5)}, "y")
 END = nn.head() >> nn.loss("mse") >> nn.optimizer("adam") >> nn.model(epochs=1, batch_size=2)
 

@@ -54,6 +54,33 @@ def test_gray_and_normalised_images():
     assert pixels.max() == 1.0
 
 
+def test_images_and_masks_stand_side_by_side():
+    """All columns of images are shown, in the task's order, under the same draws."""
+    mask = (PIXELS[:, :1] > 127).astype(np.uint8)
+    columns = {"picture": fp.lazy(PIXELS), "mask": fp.lazy(mask), "y": np.arange(20) / 3}
+    both = fp.regression(columns, "y")
+    figure = fp.plot(both)
+    assert [axes.get_title() for axes in figure.axes][:4] == [
+        "0\npicture",
+        "0\nmask",
+        "0.3333\npicture",
+        "0.3333\nmask",
+    ]
+    assert len(figure.axes) == 16
+    np.testing.assert_array_equal(shown(figure)[3], mask[1, 0])
+    turned = fp.transform(ops.augment_random_horizontal_flip(), both, key=fp.key(1))
+    figure = fp.plot(turned)
+    titles = [axes.get_title() for axes in figure.axes]
+    assert titles[:4] == [
+        f"0, epoch {epoch}\n{name}" for epoch in (1, 2) for name in ("picture", "mask")
+    ]
+    for epoch in (1, 2):
+        for place, name in enumerate(("picture", "mask")):
+            read = fp.materialize(turned.tensor(name).take([3]), epoch=epoch)[0]
+            image = shown(figure)[12 + 2 * (epoch - 1) + place] * (255 if place == 0 else 1)
+            np.testing.assert_allclose(image, read.permute(1, 2, 0).squeeze(-1), atol=1e-4)
+
+
 def test_new_data_has_ids_in_place_of_targets():
     fitted = fp.fit(ops.trafo_resize((4, 4)), task(), key=fp.key(0))
     bare = fp.apply(fitted, {"image": fp.lazy(PIXELS[:3])})

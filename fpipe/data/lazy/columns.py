@@ -53,7 +53,8 @@ def check_plain(column: str, dtype: pl.DataType) -> None:
             f"the column '{column}' holds lazy tensors, which are not values yet.",
             expected="a column of values",
             got=f"'{column}', a lazy tensor",
-            fix=f"task.tensor({column!r}), and fp.materialize(...) to read it",
+            fix=f"read it first: fp.materialize(task.tensor({column!r})) of a task, or "
+            "fp.materialize(lazy) before one is made",
             column=column,
         )
 

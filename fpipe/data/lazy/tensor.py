@@ -202,6 +202,9 @@ def foreseen(function: Callable[..., Any], known: LazyType, *, batched: bool) ->
 
     Nothing is known of the shape where the function cannot be tried so, or where sizes of rows
     are not known.
+
+    Raises:
+        ParameterError: the function is at fault: it uses what is not there, on zeros as well.
     """
     unknown = LazyType(None, known.dtype, None)
     if known.shape is None:
@@ -213,13 +216,34 @@ def foreseen(function: Callable[..., Any], known: LazyType, *, batched: bool) ->
             out = function(x)
         shape = tuple(out.shape[1:] if batched else out.shape)
         dtype: torch.dtype = out.dtype
-    except Exception:  # code of the user's, which may need numbers
+    except Exception as error:  # code of the user's, which may need numbers
+        if isinstance(error, AttributeError | NameError | TypeError):
+            _check_on_zeros(function, (2, *sizes) if batched else sizes, known.dtype)
         return unknown
     exact = None not in known.shape
     return LazyType(shape if exact else None, dtype, None)
 
 
 _STANDS_FOR = 32
+
+
+def _check_on_zeros(
+    function: Callable[..., Any], shape: tuple[int, ...], dtype: torch.dtype
+) -> None:
+    """Raise ParameterError where a function fails on numbers as it does without them."""
+    try:
+        with torch.no_grad():
+            function(torch.zeros(shape, dtype=dtype))
+    except (AttributeError, NameError, TypeError) as error:
+        name = getattr(function, "__name__", type(function).__name__)
+        raise ParameterError(
+            f"the function {name} fails on every row.",
+            expected="a function of a tensor that gives a tensor",
+            got=f"{type(error).__name__}: {error}",
+            fix=f"mend it; it was tried on zeros, {dtype} {sizes_text(shape)}",
+        ) from error
+    except Exception:  # it may fail on zeros alone
+        return
 
 
 def lazy_tensor(source: Source) -> LazyTensor:

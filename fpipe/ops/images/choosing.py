@@ -31,8 +31,7 @@ def _is_step(x: Any) -> bool:
 
 
 _STEPS = Check(
-    "a sequence of one or more operators on lazy tensors, such as ops.augment_hflip(), or chains "
-    "of them, with all that they require and no columns, stages or stream of their own",
+    "operators on lazy tensors, or chains of them, all set, with no columns, stages or stream",
     lambda x: isinstance(x, tuple) and bool(x) and all(map(_is_step, x)),
 )
 

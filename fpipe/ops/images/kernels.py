@@ -12,6 +12,10 @@ from fpipe.data.lazy.source import TensorShape
 from fpipe.data.lazy.tensor import sizes_text
 from fpipe.io.torchvision import torchvision
 
+_COLOURS = (1, 3, 4)
+_MOST = 4
+"""Channels of usual images: gray, colours, colours and alpha."""
+
 
 def kernels() -> Any:
     """Return ``torchvision.transforms.v2.functional``."""
@@ -32,7 +36,7 @@ def image_shape(shape: TensorShape, *, what: str) -> tuple[int | None, int | Non
     """Return channels, height and width of a row; all unknown where nothing is known.
 
     Raises:
-        ShapeError: a row is no image.
+        ShapeError: a row is no image, or seems to have its channels last.
     """
     if shape is None:
         return (None, None, None)
@@ -42,5 +46,13 @@ def image_shape(shape: TensorShape, *, what: str) -> tuple[int | None, int | Non
             expected="rows of [channels, height, width]",
             got=sizes_text(shape),
             fix="bring the rows to that shape first, e.g. with ops.trafo_reshape((1, 28, 28))",
+        )
+    channels, _, last = shape
+    if channels is not None and channels > _MOST < (shape[1] or 0) and last in _COLOURS:
+        raise ShapeError(
+            f"{what} takes the first size for channels, and here the last one seems to be that.",
+            expected="rows of [channels, height, width]",
+            got=f"{sizes_text(shape)}, perhaps [height, width, channels]",
+            fix="ops.trafo_map(lambda x: x.movedim(-1, 0)), or array.transpose(0, 3, 1, 2)",
         )
     return shape

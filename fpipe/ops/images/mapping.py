@@ -17,6 +17,8 @@ from fpipe.graph.operator import operator
 from fpipe.ops.images.tensor_op import Draws
 from fpipe.ops.lazy_op import LazyOp
 
+_DTYPE = Check("a dtype such as torch.float32, or None", optional(instance_of(torch.dtype)).accepts)
+
 
 @descriptor
 class MapRows(LazyOp):
@@ -66,7 +68,7 @@ class MapRows(LazyOp):
         ),
         convert=as_tuple,
     )
-    dtype: torch.dtype | None = parameter(default=None, check=optional(instance_of(torch.dtype)))
+    dtype: torch.dtype | None = parameter(default=None, check=_DTYPE)
 
     def resolved(self, known: LazyType) -> LazyOp:
         """Return the operator with the shape and dtype that its function gives without data."""

@@ -109,8 +109,9 @@ def test_one_thread_asks_a_data_set_at_a_time():
             type(self).inside -= 1
             return self.x[at]
 
-    graph = nn.ingress_tensor() >> nn.flatten() >> nn.head() >> nn.loss("mse")
-    graph = graph >> nn.optimizer("sgd", lr=0.0) >> nn.model(epochs=1, batch_size=5)
+    graph = ops.trafo_to_float() >> nn.ingress_tensor() >> nn.flatten() >> nn.head()
+    graph = graph >> nn.loss("mse") >> nn.optimizer("sgd", lr=0.0)
+    graph = graph >> nn.model(epochs=1, batch_size=5)
     data = fp.lazy(Counting(PIXELS[:, :, :2, :2]), shape=(3, 2, 2))
     fp.fit(graph, in_task(data), key=fp.key(0), workers=4, materialize="lazy", validate=0.2)
     assert Counting.most == 1
