@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fpipe.core.errors import DataError, ShapeError
+from fpipe.core.errors import DataError, FpipeError, ShapeError
 from fpipe.core.tree import items
 from fpipe.data.task import Task
 from fpipe.measure.loss import Loss
@@ -14,6 +14,7 @@ from fpipe.nn.configure import check_loss
 from fpipe.nn.descriptor import ModelDescriptor
 from fpipe.nn.layer_op import Pending
 from fpipe.nn.predicting import coded_classes
+from fpipe.train.callback import Callback
 from fpipe.train.gradient import one_output, undrawn
 from fpipe.train.plan import Plan
 
@@ -63,17 +64,25 @@ def _output_fix(md: ModelDescriptor, size: int) -> str:
     return "end the network with nn.head()"
 
 
-def check_groups(md: ModelDescriptor) -> None:
-    """Raise ParameterError where a group of the optimizer is left without a parameter.
+def check_names(md: ModelDescriptor) -> None:
+    """Raise where the optimizer or a callback names parameters that are not there.
 
     Nothing is told where the sizes of a layer are not known yet: nor are its parameters.
     """
-    if md.optimizer is None or not md.optimizer.groups:
-        return
+    groups = md.optimizer if md.optimizer is not None and md.optimizer.groups else None
+    asking = [(i, one) for i, one in md.callbacks if type(one).check_names != Callback.check_names]
     layers = items(md.layers)
-    if not any(isinstance(layer, Pending) for _, layer in layers):
-        names = (f"{path}.{name}" for path, layer in layers for name in layer.bare_weights()[0])
-        md.optimizer.group_of(tuple(sorted(names)))
+    if not (groups or asking) or any(isinstance(layer, Pending) for _, layer in layers):
+        return
+    found = (f"{path}.{name}" for path, layer in layers for name in layer.bare_weights()[0])
+    names = tuple(sorted(found))
+    if groups:
+        groups.group_of(names)
+    for place, callback in asking:
+        try:
+            callback.check_names(names)
+        except FpipeError as error:
+            raise error.located(place) from error
 
 
 def check_smallest_batch(network: Network, plan: Plan) -> None:

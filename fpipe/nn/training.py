@@ -33,7 +33,7 @@ from fpipe.measure.score import check_measure, measure
 from fpipe.net.network import Network
 from fpipe.nn.descriptor import ModelDescriptor
 from fpipe.nn.layer_op import DESCRIPTOR
-from fpipe.nn.model_checks import bound_loss, check_groups, check_output, check_smallest_batch
+from fpipe.nn.model_checks import bound_loss, check_names, check_output, check_smallest_batch
 from fpipe.nn.predicting import examples, predicted, rows_at_once, subject
 from fpipe.nn.sampling import chances
 from fpipe.nn.scoring import Scorer, TrainScorer
@@ -263,7 +263,7 @@ class Train(Op):
         """A prediction."""
         del key, context
         self._configured(types[0])
-        check_groups(types[0])
+        check_names(types[0])
         self._check_measures(types[0])
         self._watched()
         return (Prediction,)

@@ -90,6 +90,13 @@ class Callback:
         if "name" not in vars(cls):
             cls.name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", cls.__name__).lower()
 
+    def check_names(self, names: tuple[str, ...]) -> None:
+        """Raise where it cannot serve a network with such parameters; ``fp.check`` asks as well.
+
+        Args:
+            names: full names of the parameters, sorted.
+        """
+
     def init(self, params: Mapping[str, Tensor]) -> Any:
         """Return the state before training (None where nothing is remembered).
 

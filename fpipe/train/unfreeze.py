@@ -90,6 +90,19 @@ class Unfreeze(Callback):
     epochs: Times = parameter(default=(), check=_TIMES, convert=as_times)
     batches: Times = parameter(default=(), check=_TIMES, convert=as_times)
 
+    def check_names(self, names: tuple[str, ...]) -> None:
+        """Every pattern must match something.
+
+        Raises:
+            ParameterError: a pattern matches no parameter.
+        """
+        given = [(self.trained, "trained")] if self.trained not in ("", REQUIRED) else []
+        given += [(pattern, f"epochs[{when}]") for when, pattern in self.epochs]
+        given += [(pattern, f"batches[{when}]") for when, pattern in self.batches]
+        for patterns, place in given:
+            for pattern in patterns.split("|"):
+                _check_matches(pattern, names, place)
+
     def on_begin(self, state: None, moment: Moment) -> tuple[None, Moment]:
         """Freeze what is not trained from the beginning; every pattern must match something.
 
@@ -99,12 +112,7 @@ class Unfreeze(Callback):
             ParameterError: a pattern matches no parameter.
         """
         names = tuple(sorted(moment.params))
-        given = [(self.trained, "trained")] if self.trained else []
-        given += [(pattern, f"epochs[{when}]") for when, pattern in self.epochs]
-        given += [(pattern, f"batches[{when}]") for when, pattern in self.batches]
-        for patterns, place in given:
-            for pattern in patterns.split("|"):
-                _check_matches(pattern, names, place)
+        self.check_names(names)
         frozen = (name for name in names if not matches(self.trained, name))
         begun = moment.with_frozen(moment.frozen.union(frozen))
         for times, now in ((self.epochs, moment.epoch), (self.batches, moment.step)):
@@ -136,7 +144,8 @@ def unfreeze(
         batches: number of a batch, from 1 over the whole run → likewise.
 
     Raises:
-        ParameterError: a value is not accepted; once training begins, a pattern matches nothing.
+        ParameterError: a value is not accepted; once the network is known, a pattern matches none
+            of its parameters.
 
     Example:
         >>> unfreeze("head.*", epochs={3: "*"})

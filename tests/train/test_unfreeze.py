@@ -211,3 +211,13 @@ def test_bad_patterns(act, rule, expected, fix):
     assert rule in caught.value.rule
     assert expected in str(caught.value.expected)
     assert fix in str(caught.value.fix)
+
+
+def test_a_slip_is_seen_before_training():
+    """`check` knows the names of the parameters as soon as all sizes are known."""
+    with pytest.raises(ParameterError, match="matches no parameter") as caught:
+        fp.check(graph(cb.unfreeze("haed.*")), TASK)
+    assert "did you mean 'head." in caught.value.fix
+    assert "unfreeze" in caught.value.at
+    assert fp.check(graph(cb.unfreeze("head.*", epochs={2: "*"})), TASK).ok
+    assert fp.check(graph(cb.unfreeze(epochs={2: "*"})), TASK).missing
