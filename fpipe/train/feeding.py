@@ -120,7 +120,8 @@ def held(one: LazyInput, policy: str) -> Tensor | LazyInput:
         policy: ``"memory"`` reads all that needs no draws, ``"device"`` puts what is ready on the
             device of the training besides, ``"lazy"`` reads nothing. ``"auto"`` is
             ``"memory"`` for inputs of at most 2 GiB, by the number of rows, the size of a row
-            before the first draw and its dtype; else ``"lazy"``.
+            before the first draw and its dtype. Where rows fit as pixels and not as the numbers
+            that these become, pixels are kept; else it is ``"lazy"``.
     """
     if policy == "lazy" or not len(one.tensor):
         return one
@@ -128,11 +129,15 @@ def held(one: LazyInput, policy: str) -> Tensor | LazyInput:
     fixed = _fixed(column)
     whole = fixed == len(column.maps)
     if policy == "auto" and not _fits(one, column, fixed, whole=whole):
-        return one
+        fixed, whole = _before_light_maps(column, fixed), False
+        if not _fits(one, column, fixed, whole=False):
+            return one
+    if not (whole or fixed) and isinstance(column.source, ArraySource | ListSource):
+        return one  # it is in memory already
     before = evolve(one.tensor, column=LazyColumn(column.source, column.maps[:fixed]))
     if whole and policy == "device":
         return _complete(one)
-    if whole and (policy == "memory" or _fits(one, column, fixed, whole=True)):
+    if whole:
         return _complete(one) if one.device == "cpu" else one_kept(one, before, fixed)
     return one_kept(one, before, fixed)
 
@@ -159,6 +164,13 @@ def _fixed(column: LazyColumn) -> int:
     """Return how many maps come before the first that draws."""
     drawing = (place for place, one in enumerate(column.maps) if one.map.draws)
     return next(drawing, len(column.maps))
+
+
+def _before_light_maps(column: LazyColumn, fixed: int) -> int:
+    """Return how many maps come before the last that cost next to nothing."""
+    while fixed and column.maps[fixed - 1].map.light:
+        fixed -= 1
+    return fixed
 
 
 def _fits(one: LazyInput, column: LazyColumn, fixed: int, *, whole: bool) -> bool:

@@ -168,10 +168,30 @@ def test_what_auto_keeps(monkeypatch):
     assert isinstance(held(one, "auto"), torch.Tensor)
     assert held(one, "lazy") is one
     monkeypatch.setattr(feeding, "BUDGET", 40 * 30 * 4 - 1)
-    kept = held(one, "auto")  # as pixels they fit, as numbers they do not
-    assert isinstance(kept, LazyInput) or kept is one
-    monkeypatch.setattr(feeding, "BUDGET", 40 * 30 - 1)
-    assert held(one, "auto") is one
+    assert held(one, "auto") is one  # as numbers they do not fit, as pixels they are in memory
+
+
+def test_pixels_are_kept_where_numbers_take_too_much(monkeypatch, photographs):
+    """What follows the last real work is done for each batch; the bits are the same."""
+    images = {"image": fp.image_files(photographs), "y": ["a", "b", "c"] * 8}
+    files = fp.classification(images, "y")
+    pixels, learner = ops.trafo_resize((12, 12)), ops.trafo_to_float() >> ops.trafo_normalize(0, 1)
+    learner = pixels >> learner >> nn.ingress_tensor() >> nn.flatten() >> nn.head()
+    learner = learner >> nn.loss("cross_entropy") >> nn.optimizer("adam") >> nn.model(epochs=2)
+    read, decode = [], feeding.materialize
+
+    def counted(tensor, **more):
+        read.append(len(tensor.column.maps))
+        return decode(tensor, **more)
+
+    monkeypatch.setattr(feeding, "materialize", counted)
+    numbers = 24 * 3 * 12 * 12 * 4
+    fitted = []
+    for budget in (numbers, numbers - 1, numbers // 4, numbers // 4 - 1):
+        monkeypatch.setattr(feeding, "BUDGET", budget)
+        fitted.append(fp.fit(learner, files, key=fp.key(1)))
+    assert read == [3, 1, 1]  # all; as pixels, twice; and nothing
+    assert all(not fp.diff(fitted[0], other) for other in fitted[1:])
 
 
 def test_what_needs_no_draws_is_read_once():

@@ -34,6 +34,9 @@ class Map:
     foreign: ClassVar[bool] = False
     """Whether this is code of the user's, which may give memory that somebody else has."""
 
+    light: ClassVar[bool] = False
+    """Whether it costs little more than a copy of the rows: it may be done in each epoch."""
+
     @property
     def draws(self) -> int:
         """How many uniform numbers are drawn for each row."""

@@ -119,6 +119,7 @@ class ToFloat(TensorOp):
     """
 
     name = "trafo_to_float"
+    light = True
 
     scale: bool = parameter(default=True, check=boolean())
 
@@ -162,6 +163,7 @@ class Normalize(ImageOp):
     """
 
     name = "trafo_normalize"
+    light = True
 
     mean: float | tuple[float, ...] = parameter(check=PER_CHANNEL, convert=reals)
     std: float | tuple[float, ...] = parameter(
