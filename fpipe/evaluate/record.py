@@ -12,7 +12,7 @@ from fpipe.codec.fingerprint import fingerprint
 from fpipe.core.code import Opaque
 from fpipe.core.errors import CodecError
 from fpipe.core.key import Key
-from fpipe.core.tree import within
+from fpipe.core.tree import items, within
 from fpipe.core.value import value
 from fpipe.data.task import Task
 from fpipe.graph.graph import Graph
@@ -87,7 +87,7 @@ def recorded(
 
 def _check_columns(task: Task) -> None:
     """Raise CodecError where a lazy column is read by code, which no other process could find."""
-    for name, column in task.tensors.items():
+    for name, column in items(task.tensors):
         code = next((part for part in within(column) if isinstance(part, Opaque)), None)
         if code is not None:
             raise CodecError(

@@ -144,22 +144,22 @@ class LazyOp(TaskOp, Map):
 
 
 def _not_lazy(what: str, task: View, wrong: Sequence[str]) -> SchemaError:
-    """Return the error for columns that hold no lazy tensors, or for a task without any."""
-    seen = wrong or task.features
-    arrays = [name for name in seen if isinstance(task.dtype(name), pl.Array)]
-    if arrays:
-        fix = f"make '{arrays[0]}' a lazy column: fp.lazy(array) in place of the array"
-    elif wrong:
+    """Return the error for columns that hold no lazy tensors, or where none is chosen or there."""
+    kinds = {name: task.dtype(name) for name in task.features}
+    arrays = [n for n in wrong or kinds if isinstance(kinds.get(n), pl.Array)]
+    rule, fix = "no feature holds any", "bring them in by fp.image_files(paths), or leave it out"
+    if wrong or any(map(is_lazy, kinds.values())):
+        rule = f"'{wrong[0]}' is {task.dtype(wrong[0])}" if wrong else "none of them is chosen"
         fix = f"ops.{what}(columns=ops.lazy())"
-    else:
-        fix = "bring tensors in by fp.lazy(array) or fp.image_files(paths), or leave it out"
-    kind = f"'{wrong[0]}' is {task.dtype(wrong[0])}" if wrong else "no feature holds any"
+    if arrays and rule != "none of them is chosen":
+        fix = f"make '{arrays[0]}' a lazy column: fp.lazy(array) in place of the array"
+    told = (f"{n}: {'lazy tensors' if is_lazy(kind) else kind}" for n, kind in kinds.items())
     return SchemaError(
-        f"{what} works on lazy tensors, and {kind}.",
+        f"{what} works on lazy tensors, and {rule}.",
         expected="columns of lazy tensors",
-        got=", ".join(f"{name}: {task.dtype(name)}" for name in seen[:6]) or "no features",
+        got=", ".join([*told][:6]) or "no features",
         fix=fix,
-        columns=tuple(seen),
+        columns=tuple(wrong),
     )
 
 

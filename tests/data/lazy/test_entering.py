@@ -49,6 +49,11 @@ def test_no_tensors_at_all():
     with pytest.raises(SchemaError, match="trafo_resize works on lazy tensors") as caught:
         fp.fit(ops.trafo_resize(8), fp.tasks.iris(), key=fp.key(1))
     assert "fp.image_files(paths)" in caught.value.fix
+    both = fp.regression({"image": fp.lazy(PIXELS), "x": np.arange(24.0), "y": range(24)}, "y")
+    with pytest.raises(SchemaError, match="none of them is chosen") as caught:
+        fp.fit(ops.trafo_resize(8, columns=ops.matching("photo.*")), both, key=fp.key(1))
+    assert caught.value.got == "image: lazy tensors, x: Float64"
+    assert "columns=ops.lazy()" in caught.value.fix
     fp.fit(ops.drop_unreadable(), fp.tasks.iris(), key=fp.key(1))  # there is nothing unreadable
 
 
