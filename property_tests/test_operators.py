@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 import fpipe as fp
 from fpipe import learners, nn, ops
 from fpipe.testing import check_op, keys
+from fpipe.testing.networks import ACTIVATIONS
 
 LEARNER = learners.sklearn("sklearn.linear_model:Ridge")
 
@@ -155,7 +156,6 @@ LAYERS = (
         "reshape": layer(lambda: nn.reshape((-1, 2, 2)), lambda: numbers() >> nn.linear(4)),
         "residual": layer(lambda: nn.residual(nn.linear(3) >> nn.relu())),
         "rrelu": layer(nn.rrelu),
-        "softmax": layer(nn.softmax),
         "squeeze": layer(lambda: nn.squeeze(1), lambda: numbers() >> nn.unsqueeze(1)),
         "take": layer(lambda: nn.take(0), tokens),
         "threshold": layer(lambda: nn.threshold(0.0, -1.0)),
@@ -184,32 +184,7 @@ LAYERS = (
         }.items()
         for dims in (1, 2, 3)
     }
-    | {
-        name: layer(getattr(nn, name))
-        for name in [
-            "celu",
-            "elu",
-            "gelu",
-            "hardshrink",
-            "hardsigmoid",
-            "hardswish",
-            "hardtanh",
-            "identity",
-            "leaky_relu",
-            "log_sigmoid",
-            "mish",
-            "relu",
-            "relu6",
-            "selu",
-            "sigmoid",
-            "silu",
-            "softplus",
-            "softshrink",
-            "softsign",
-            "tanh",
-            "tanhshrink",
-        ]
-    }
+    | {name: layer(getattr(nn, name)) for name in ACTIVATIONS}
 )
 INGRESS = {
     "ingress_categorical": Sample(lambda: codes() >> nn.embedding()),

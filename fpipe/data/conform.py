@@ -12,7 +12,7 @@ from fpipe.core.errors import SchemaError, nearest
 from fpipe.core.tree import items
 from fpipe.core.value import evolve
 from fpipe.data.frame import as_enum, as_frame, element_type, text_levels
-from fpipe.data.lazy.columns import is_lazy, set_apart
+from fpipe.data.lazy.columns import is_lazy, kind_text, set_apart
 from fpipe.data.lazy.source import TensorShape
 from fpipe.data.lazy.tensor import sizes_text
 from fpipe.data.schema import TaskType
@@ -143,11 +143,12 @@ def _lazy_fix(series: pl.Series) -> str:
 
 def _other_type(series: pl.Series, dtype: pl.DataType) -> SchemaError:
     first = "" if series.dtype.is_nested() or not series.len() else f"; first value {series[0]!r}"
+    before, now = kind_text(dtype), kind_text(series.dtype)
     return SchemaError(
-        f"column '{series.name}' was {_shown(dtype)} at fit and is {_shown(series.dtype)} now.",
-        expected=_shown(dtype),
-        got=f"{_shown(series.dtype)}{first}",
-        fix=_lazy_fix(series) if is_lazy(dtype) else f"convert '{series.name}' to {_shown(dtype)}",
+        f"column '{series.name}' was {before} at fit and is {now} now.",
+        expected=before,
+        got=f"{now}{first}",
+        fix=_lazy_fix(series) if is_lazy(dtype) else f"convert '{series.name}' to {before}",
         column=series.name,
     )
 
@@ -186,9 +187,3 @@ def _same_clock(found: pl.DataType, dtype: pl.DataType) -> bool:
 def _has_levels(series: pl.Series) -> bool:
     plain = isinstance(series.dtype, pl.String | pl.Categorical | pl.Enum | pl.Boolean)
     return plain or series.dtype.is_integer()
-
-
-def _shown(dtype: pl.DataType) -> str:
-    if is_lazy(dtype):
-        return "lazy tensors"
-    return "Enum" if isinstance(dtype, pl.Enum) else str(dtype)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from functools import reduce
 from typing import Any, ClassVar, NamedTuple, TypeAlias
@@ -186,6 +187,25 @@ def promoted(dtypes: Dtypes) -> torch.dtype:
 def uniform(key: Key, shape: tuple[int, ...], bound: float) -> Tensor:
     """Return uniform draws from ``[-bound, bound]``, float32."""
     return torch.empty(shape).uniform_(-bound, bound, generator=key.generator())
+
+
+def weight_and_bias(
+    key: Key, shape: tuple[int, ...], size: int, *, bias: bool
+) -> tuple[Tensors, Tensors]:
+    """Return the parameters of a map as torch.nn draws them: uniform in ±1/sqrt(fan in).
+
+    Args:
+        key: where they are drawn from.
+        shape: that of the weight; all but its first size make the fan in.
+        size: that of the bias.
+        bias: whether there is one.
+    """
+    fan_in = math.prod(shape[1:])
+    bound = 1.0 / math.sqrt(fan_in) if fan_in else 0.0
+    params = {"weight": uniform(key.fold_in("weight"), shape, bound)}
+    if bias:
+        params["bias"] = uniform(key.fold_in("bias"), (size,), bound)
+    return params, {}
 
 
 def count(params: Mapping[str, Any]) -> int:

@@ -13,7 +13,7 @@ from fpipe.core.key import Key
 from fpipe.core.parameter import Check, integer, optional, parameter, tuple_of
 from fpipe.core.value import descriptor, evolve
 from fpipe.data.frame import element_type
-from fpipe.data.lazy.columns import is_lazy
+from fpipe.data.lazy.columns import is_lazy, kind_text
 from fpipe.data.lazy.tensor import LazyType
 from fpipe.data.schema import TaskType, check_columns, is_categorical, is_numeric
 from fpipe.data.task import Task, among
@@ -117,9 +117,9 @@ class IngressOp(Op):
         if wrong:
             dtype = task.dtype(wrong[0])
             raise SchemaError(
-                f"{self.name} takes {words}, but '{wrong[0]}' is {_kind(dtype)}.",
+                f"{self.name} takes {words}, but '{wrong[0]}' is {kind_text(dtype)}.",
                 expected=f"features that are {words}",
-                got=", ".join(f"{name}: {_kind(task.dtype(name))}" for name in wrong[:6]),
+                got=", ".join(f"{name}: {kind_text(task.dtype(name))}" for name in wrong[:6]),
                 fix=f"{_remedy(dtype)}{fix}",
                 columns=tuple(wrong),
             )
@@ -292,10 +292,8 @@ def _check_scaled(task: View) -> None:
     """Raise SchemaError where pixels from 0 to 255 would enter a network as they are."""
     (name,) = task.features
     dtype = task.dtype(name)
-    pixels = _lazy_type(task).dtype == torch.uint8 if is_lazy(dtype) else None
-    if pixels is None:
-        pixels = element_type(dtype) == pl.UInt8
-    if pixels:
+    whole = _lazy_type(task).dtype if is_lazy(dtype) else element_type(dtype)
+    if whole in (torch.uint8, pl.UInt8):
         array = "" if is_lazy(dtype) else f"make '{name}' lazy, fp.lazy(array), and "
         raise SchemaError(
             f"the tensors in '{name}' are uint8, and networks compute with floating numbers.",
@@ -335,12 +333,6 @@ def _remedy(dtype: pl.DataType) -> str:
     if isinstance(dtype, pl.Array) or is_lazy(dtype):
         return "let tensors in by nn.ingress_tensor(), or "
     return ""
-
-
-def _kind(dtype: pl.DataType) -> str:
-    if is_lazy(dtype):
-        return "lazy tensors"
-    return "Enum" if isinstance(dtype, pl.Enum) else str(dtype)
 
 
 def _subject(task: View) -> View:

@@ -13,7 +13,7 @@ from fpipe.core.key import Key
 from fpipe.core.parameter import REQUIRED, instance_of, one_of, optional, parameter, text
 from fpipe.core.tree import fields_of
 from fpipe.core.value import descriptor, evolve
-from fpipe.data.lazy.columns import is_lazy
+from fpipe.data.lazy.columns import is_lazy, kind_text
 from fpipe.data.lazy.maps import Map
 from fpipe.data.lazy.tensor import LazyColumn, LazyType
 from fpipe.data.schema import TaskType, check_columns
@@ -146,14 +146,18 @@ class LazyOp(TaskOp, Map):
 def _not_lazy(what: str, task: View, wrong: Sequence[str]) -> SchemaError:
     """Return the error for columns that hold no lazy tensors, or where none is chosen or there."""
     kinds = {name: task.dtype(name) for name in task.features}
-    arrays = [n for n in wrong or kinds if isinstance(kinds.get(n), pl.Array)]
-    rule, fix = "no feature holds any", "bring them in by fp.image_files(paths), or leave it out"
-    if wrong or any(map(is_lazy, kinds.values())):
-        rule = f"'{wrong[0]}' is {task.dtype(wrong[0])}" if wrong else "none of them is chosen"
+    others = any(map(is_lazy, kinds.values()))
+    rule = "none of them is chosen" if others else "no feature holds any"
+    if wrong:
+        rule = f"'{wrong[0]}' is {task.dtype(wrong[0])}"
+    fix = "bring them in by fp.image_files(paths), or leave it out"
+    if wrong or others:
         fix = f"ops.{what}(columns=ops.lazy())"
-    if arrays and rule != "none of them is chosen":
+    plain = wrong or ([] if others else kinds)
+    arrays = [name for name in plain if isinstance(kinds.get(name), pl.Array)]
+    if arrays:
         fix = f"make '{arrays[0]}' a lazy column: fp.lazy(array) in place of the array"
-    told = (f"{n}: {'lazy tensors' if is_lazy(kind) else kind}" for n, kind in kinds.items())
+    told = (f"{name}: {kind_text(kind)}" for name, kind in kinds.items())
     return SchemaError(
         f"{what} works on lazy tensors, and {rule}.",
         expected="columns of lazy tensors",

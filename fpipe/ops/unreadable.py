@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from functools import partial
 from typing import Any, ClassVar
@@ -19,7 +18,7 @@ from fpipe.graph.operator import operator
 from fpipe.ops.feature_selector import lazy
 from fpipe.ops.selector import Selector, as_selector
 from fpipe.ops.task_op import TaskOp
-from fpipe.train.loading import ahead
+from fpipe.train.loading import ahead, default_workers
 
 _AT_ONCE = 32
 
@@ -75,6 +74,13 @@ class DropUnreadable(TaskOp):
             )
         return Dropped(columns, tuple((int(task.row_id[p]), broken[p]) for p in sorted(broken)))
 
+    def fit_outputs(
+        self, state: Dropped, inputs: tuple[Any, ...], *, key: Key, context: Context
+    ) -> tuple[Any, ...]:
+        """Leave out the rows that were found just now."""
+        del key
+        return (_left(inputs[0], dict(state.rows), context),)
+
     def apply(
         self, state: Dropped, inputs: tuple[Any, ...], *, key: Key, context: Context
     ) -> tuple[Any, ...]:
@@ -82,10 +88,15 @@ class DropUnreadable(TaskOp):
         del key
         task: Task = inputs[0]
         broken = unreadable(task, state.columns, context.resources.get("workers"))
-        for position in sorted(broken):
-            row = int(task.row_id[position])
-            context.report({"kind": "dropped", "row": row, "reason": broken[position]})
-        return (task.take([p for p in range(task.n_rows) if p not in broken]),)
+        found = {int(task.row_id[p]): broken[p] for p in sorted(broken)}
+        return (_left(task, found, context),)
+
+
+def _left(task: Task, broken: Mapping[int, str], context: Context) -> Task:
+    """Tell of the rows with some ids, and return the task without them."""
+    for row, reason in broken.items():
+        context.report({"kind": "dropped", "row": row, "reason": reason})
+    return task.take([p for p, row in enumerate(task.row_id.tolist()) if row not in broken])
 
 
 def unreadable(task: Task, columns: tuple[str, ...], workers: int | None = None) -> dict[int, str]:
@@ -96,7 +107,7 @@ def unreadable(task: Task, columns: tuple[str, ...], workers: int | None = None)
         columns: the lazy columns that are tried.
         workers: how many threads read; two by default, where there are so many cores.
     """
-    threads = min(2, os.cpu_count() or 1) if workers is None else workers
+    threads = default_workers() if workers is None else workers
     found: dict[int, str] = {}
     for name in columns:
         tensor = task.tensor(name)

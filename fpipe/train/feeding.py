@@ -132,18 +132,15 @@ def held(one: LazyInput, policy: str) -> Tensor | LazyInput:
         fixed, whole = _before_light_maps(column, fixed), False
         if not _fits(one, column, fixed, whole=False):
             return one
-    if not (whole or fixed) and isinstance(column.source, ArraySource | ListSource):
-        return one  # it is in memory already
-    before = evolve(one.tensor, column=LazyColumn(column.source, column.maps[:fixed]))
-    if whole and policy == "device":
-        return _complete(one)
-    if whole:
-        return _complete(one) if one.device == "cpu" else one_kept(one, before, fixed)
-    return one_kept(one, before, fixed)
+    if whole and (one.device == "cpu" or policy == "device"):
+        return one.ready(materialize(one.tensor))
+    return one if not fixed and column.source.in_memory else _begun(one, fixed)
 
 
-def one_kept(one: LazyInput, before: LazyTensor, fixed: int) -> LazyInput:
+def _begun(one: LazyInput, fixed: int) -> LazyInput:
     """Return an input whose first maps are done, in memory; the others follow for each batch."""
+    column = one.tensor.column
+    before = evolve(one.tensor, column=LazyColumn(column.source, column.maps[:fixed]))
     values = materialize(before)
     rows = np.arange(len(values), dtype=np.int64)
     known = before.column.type
@@ -152,12 +149,8 @@ def one_kept(one: LazyInput, before: LazyTensor, fixed: int) -> LazyInput:
         if isinstance(values, Tensor)
         else ListSource(tuple(values), known.shape, known.dtype)
     )
-    column = LazyColumn(held_rows, one.tensor.column.maps[fixed:])
-    return evolve(one, tensor=LazyTensor(column, rows, one.tensor.ids))
-
-
-def _complete(one: LazyInput) -> Tensor:
-    return one.ready(materialize(one.tensor))
+    left = LazyColumn(held_rows, column.maps[fixed:])
+    return evolve(one, tensor=LazyTensor(left, rows, one.tensor.ids))
 
 
 def _fixed(column: LazyColumn) -> int:

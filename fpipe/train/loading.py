@@ -11,7 +11,6 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from fpipe.data.lazy.arrays import ArraySource
 from fpipe.data.lazy.memory_pool import MemoryPool
 from fpipe.train.batched import Batched
 from fpipe.train.feeding import LazyInput
@@ -23,15 +22,18 @@ _AHEAD = 2
 """Batches per thread that wait to be used."""
 
 
+def default_workers() -> int:
+    """Return how many threads read where nobody says so: two, where there are so many cores."""
+    return min(2, os.cpu_count() or 1)
+
+
 def resolve_workers(asked: int | None, examples: Examples) -> int:
     """Return how many threads read ahead: none where all is in memory, else two by default."""
     if asked is not None:
         return asked
     lazy = [x for x in examples.inputs.values() if isinstance(x, LazyInput)]
-    outside = any(
-        x.tensor.column.maps or not isinstance(x.tensor.column.source, ArraySource) for x in lazy
-    )
-    return min(2, os.cpu_count() or 1) if outside else 0
+    outside = any(x.tensor.column.maps or not x.tensor.column.source.in_memory for x in lazy)
+    return default_workers() if outside else 0
 
 
 def ahead(jobs: Iterable[Callable[[], _T]], workers: int) -> Iterator[_T]:

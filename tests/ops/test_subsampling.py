@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import fpipe as fp
@@ -90,6 +91,23 @@ def test_rows_are_left_out_whoever_reads_them(tmp_path, workers):
         34: "34.png",
         74: "74.png",
     }
+
+
+def test_fitting_reads_every_row_once():
+    asked = []
+
+    class Asked:
+        def __len__(self):
+            return 40
+
+        def __getitem__(self, row):
+            asked.append(row)
+            return torch.zeros(2)
+
+    task = fp.regression({"x": fp.lazy(Asked(), shape=(2,)), "y": range(40)}, "y")
+    asked.clear()  # the first row tells the dtype
+    fp.run(ops.drop_unreadable(), task, key=fp.key(1))
+    assert sorted(asked) == list(range(40))
 
 
 def test_nothing_that_can_be_read(broken):

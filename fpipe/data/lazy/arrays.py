@@ -21,6 +21,8 @@ class ArraySource(Source):
         array: ``[rows, …]``.
     """
 
+    in_memory = True
+
     array: Tensor
 
     @property
@@ -52,6 +54,8 @@ class ListSource(Source):
         shape: what they have in common.
         dtype: the dtype of every row.
     """
+
+    in_memory = True
 
     tensors: tuple[Tensor, ...]
     shape: TensorShape

@@ -22,6 +22,18 @@ def is_lazy(dtype: pl.DataType) -> bool:
     return bool(dtype == LAZY)
 
 
+def kind_text(dtype: pl.DataType) -> str:
+    """Return the type of a column as messages show it.
+
+    Example:
+        >>> kind_text(LAZY), kind_text(pl.Enum(["a", "b"])), kind_text(pl.Int64())
+        ('lazy tensors', 'Enum', 'Int64')
+    """
+    if is_lazy(dtype):
+        return "lazy tensors"
+    return "Enum" if isinstance(dtype, pl.Enum) else str(dtype)
+
+
 def positions_of(column: pl.Series) -> Rows:
     """Return the positions in a lazy column, ``[rows]`` int64."""
     return column.struct.field("position").to_numpy().astype(np.int64)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import ClassVar, TypeAlias
 
 import numpy as np
 import torch
@@ -41,6 +41,9 @@ class Source:
 
     Reading is pure: the same positions give the same tensors, in any order, grouping and thread.
     """
+
+    in_memory: ClassVar[bool] = False
+    """Whether reading is no more than copying."""
 
     @property
     def rows(self) -> int:

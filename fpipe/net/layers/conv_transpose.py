@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -11,7 +10,7 @@ from torch.nn import functional as F
 
 from fpipe.core.key import Key
 from fpipe.core.value import descriptor
-from fpipe.net.layer import Given, Layer, Tensors, uniform
+from fpipe.net.layer import Given, Layer, Tensors, weight_and_bias
 from fpipe.net.layers.windows import Sizes, check_extents, image
 from fpipe.net.shape import Shape
 
@@ -71,11 +70,7 @@ class TransposedConvolution(Layer):
     def init(self, key: Key) -> tuple[Tensors, Tensors]:
         """Draw weight and bias."""
         shape = (self.in_channels, self.out_channels // self.groups, *self.kernel_size)
-        bound = 1.0 / math.sqrt(math.prod(shape[1:]))
-        params = {"weight": uniform(key.fold_in("weight"), shape, bound)}
-        if self.bias:
-            params["bias"] = uniform(key.fold_in("bias"), (self.out_channels,), bound)
-        return params, {}
+        return weight_and_bias(key, shape, self.out_channels, bias=self.bias)
 
     def forward(self, given: Given, x: Tensor) -> Tensor:
         """Convolve, transposed."""

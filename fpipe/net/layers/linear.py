@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import math
-
 from torch import Tensor
 from torch.nn import functional as F
 
 from fpipe.core.errors import ShapeError
 from fpipe.core.key import Key
 from fpipe.core.value import descriptor
-from fpipe.net.layer import Given, Layer, Tensors, uniform
+from fpipe.net.layer import Given, Layer, Tensors, weight_and_bias
 from fpipe.net.shape import Shape, shown
 
 
@@ -47,12 +45,8 @@ class Linear(Layer):
 
     def init(self, key: Key) -> tuple[Tensors, Tensors]:
         """Draw weight and bias."""
-        bound = 1.0 / math.sqrt(self.in_features) if self.in_features else 0.0
         shape = (self.out_features, self.in_features)
-        params = {"weight": uniform(key.fold_in("weight"), shape, bound)}
-        if self.bias:
-            params["bias"] = uniform(key.fold_in("bias"), (self.out_features,), bound)
-        return params, {}
+        return weight_and_bias(key, shape, self.out_features, bias=self.bias)
 
     def forward(self, given: Given, x: Tensor) -> Tensor:
         """Apply the map."""
